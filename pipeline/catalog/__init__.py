@@ -1,0 +1,1 @@
+"""Indices, mappings, aliases: a state machine over the control log."""

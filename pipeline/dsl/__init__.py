@@ -1,0 +1,1 @@
+"""Elasticsearch query DSL to the query tree: a pure parser."""

@@ -1,0 +1,1 @@
+"""Stages between the raw topic and the index topic."""

@@ -1,0 +1,1 @@
+"""Accept a write: check it, route it, append it, acknowledge it."""

@@ -1,0 +1,1 @@
+"""JSON bytes to columns, without Python work per document."""

@@ -1,0 +1,10 @@
+"""Compiled code: how a numba kernel is declared, cached, warmed; the small kernels all share.
+
+``cache``: where compiled kernels are kept, so that no edit is ever missed.
+``compile``: the `kernel` decorator: one set of options for every kernel.
+``arrays``: names for the array types that kernels take.
+``simd_kernels``: machine words, bit counts and 64-byte class masks as LLVM intrinsics.
+``murmur2_kernels``: Kafka's partitioner hash over a column of keys.
+``crc_kernels``: CRC-32C over byte ranges.
+``warm``: compile every kernel ahead of the first request.
+"""

@@ -1,0 +1,1 @@
+"""The durable log: a port with three adapters that pass one contract suite."""

@@ -1,0 +1,1 @@
+"""The stream worker: log records become segments, exactly once."""

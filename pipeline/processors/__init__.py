@@ -1,0 +1,1 @@
+"""Ingest processors of the Elasticsearch dialect, applied before the log."""

@@ -1,0 +1,1 @@
+"""RocksDB, tuned: the only importer of rocksdict."""

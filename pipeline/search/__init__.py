@@ -1,0 +1,1 @@
+"""Search one partition at one point in time."""

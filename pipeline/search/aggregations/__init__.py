@@ -1,0 +1,1 @@
+"""One module per kind of aggregation: from matching documents to a mergeable partial."""

@@ -1,0 +1,1 @@
+"""What is computed for the hits of a page: highlights, explanations, collapsed groups, fetched fields."""

@@ -1,0 +1,1 @@
+"""One module per column of a segment: postings, positions, norms, values, sources."""

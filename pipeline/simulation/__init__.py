@@ -1,0 +1,1 @@
+"""The whole system on one thread, with a seeded clock and seeded faults."""

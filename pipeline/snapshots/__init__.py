@@ -1,0 +1,1 @@
+"""Copy a partition out and back."""

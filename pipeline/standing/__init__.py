@@ -1,0 +1,1 @@
+"""Standing queries: searches that wait for documents."""

@@ -1,0 +1,1 @@
+"""User code, in a cage: the only importer of wasmtime."""

@@ -1,0 +1,1 @@
+"""Vectors to codes and distances: a pure numpy library."""

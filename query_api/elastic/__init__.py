@@ -1,0 +1,1 @@
+"""The Elasticsearch dialect: routes only, no search logic."""

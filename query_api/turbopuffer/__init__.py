@@ -1,0 +1,1 @@
+"""The turbopuffer dialect: routes only, no search logic."""
