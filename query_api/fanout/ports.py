@@ -1,0 +1,62 @@
+"""What a partition can be asked, wherever it lives; adapters: in this process (``local``), in a worker (``remote``)."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from schemas.ids import IndexName, PartitionId
+from schemas.query import SearchRequest
+from schemas.results import Document, FetchedHit, Freshness, QueryResult, RowHit, Statistics
+
+
+class PointInTime(Protocol):
+    """One partition at one visible offset: the three steps of a search see the same documents.
+
+    A ``PointInTime`` may be kept (scroll, point in time API); what it sees does not change.
+    """
+
+    @property
+    def index(self) -> IndexName:
+        """The index."""
+        ...
+
+    @property
+    def partition(self) -> PartitionId:
+        """The partition."""
+        ...
+
+    def statistics(self, request: SearchRequest) -> Statistics:
+        """How frequent the terms of the request are here."""
+        ...
+
+    def query(self, request: SearchRequest, statistics: Statistics) -> QueryResult:
+        """The best ``offset + size`` rows, the total, aggregation partials."""
+        ...
+
+    def fetch(self, request: SearchRequest, hits: Sequence[RowHit], statistics: Statistics) -> Sequence[FetchedHit]:
+        """The rows as they are shown, in the order given."""
+        ...
+
+
+class PartitionSearcher(Protocol):
+    """A partition that answers. Raises ``SedimentError`` UNAVAILABLE when it cannot."""
+
+    @property
+    def partition(self) -> PartitionId:
+        """The partition."""
+        ...
+
+    def view(self) -> PointInTime:
+        """The newest visible state."""
+        ...
+
+    def get(self, ids: Sequence[str], *, realtime: bool) -> Sequence[Document | None]:
+        """Documents by id: as applied (``realtime``) or as visible."""
+        ...
+
+    def refresh(self) -> None:
+        """Make everything that is applied now visible; returns when it is."""
+        ...
+
+    def freshness(self) -> Freshness:
+        """Where the partition stands."""
+        ...
