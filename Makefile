@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 T ?=
 
 help: ## list the targets
@@ -13,14 +14,60 @@ install: .venv/.installed ## create .venv with everything pinned by hash
 .venv/.installed: requirements-dev.txt pyproject.toml
 	@echo "installing into .venv ..."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --compile --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	$(PIP) install --compile --require-hashes -r requirements-dev.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q schemas pipeline query_api
 	@touch $@
 
+demo: .venv/.installed ## install, then index and search a corpus at hand
+	$(BIN)/sediment demo
+
+test: .venv/.installed kafka warm ## install, then every test; T=path narrows
+	$(BIN)/python -m pytest $(T)
+
+check: lint types layers tidy ## everything but the tests
+
+format: .venv/.installed ## write: ruff format, ruff --fix
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: .venv/.installed ## ruff check, ruff format --check
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: .venv/.installed ## mypy --strict on the packages, less strict on the tests
+	$(BIN)/mypy && $(BIN)/mypy tests
+
+layers: .venv/.installed ## import-linter: imports point down
+	$(BIN)/lint-imports
+
+tidy: .venv/.installed ## the code's own shape
+	$(BIN)/python -m pytest -q tests/test_tidy.py
+
+warm: .venv/.installed ## compile every kernel ahead of time
+	$(BIN)/python -m pipeline.kernels.warm
+
+bench: .venv/.installed ## the comparison benchmarks
+	$(PIP) install --quiet --require-hashes -r requirements-bench.txt
+	$(BIN)/python -m bench
+
+# A broker for the tests marked kafka: the jars, once. Without Java or Maven these tests are skipped;
+# with SEDIMENT_REQUIRE_KAFKA=1 that is an error.
+KAFKA_JARS := build/kafka/libs
+kafka: ## fetch a Kafka broker's jars for the tests, only if missing
+	@if [ -f $(KAFKA_JARS)/.complete ]; then :; \
+	elif command -v java >/dev/null && command -v mvn >/dev/null; then \
+	  echo "fetching a Kafka broker into $(KAFKA_JARS) ..."; \
+	  mkdir -p $(KAFKA_JARS) && \
+	  mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+	    -DoutputDirectory=$(CURDIR)/$(KAFKA_JARS) </dev/null && touch $(KAFKA_JARS)/.complete; \
+	elif [ "$${SEDIMENT_REQUIRE_KAFKA:-}" = 1 ]; then echo "java and mvn are needed for the Kafka tests" >&2; exit 1; \
+	else echo "no java or mvn: tests that need a Kafka broker will be skipped"; fi
+
 UV ?= uv
-COMPILE := $(UV) pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
+COMPILE := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 requirements: ## compile requirements*.txt from pyproject.toml (needs uv)
-	$(COMPILE) --quiet -o requirements.txt pyproject.toml
-	$(COMPILE) --quiet --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
-	$(COMPILE) --quiet --extra bench -c requirements.txt -o requirements-bench.txt pyproject.toml
+	$(COMPILE) -o requirements.txt pyproject.toml
+	$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	$(COMPILE) --extra bench -c requirements.txt -o requirements-bench.txt pyproject.toml
+
+clean: ## remove what was built, keep .venv
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
