@@ -1,0 +1,20 @@
+"""Names for the array types that kernels take.
+
+Kernels annotate scalars as `int`, `float` and `bool`. A module whose arithmetic mixes numpy scalars with
+these says `# mypy: disable-error-code="assignment,operator"` in its first lines.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+U8Array = NDArray[np.uint8]
+U16Array = NDArray[np.uint16]
+U32Array = NDArray[np.uint32]
+U64Array = NDArray[np.uint64]
+I8Array = NDArray[np.int8]
+I16Array = NDArray[np.int16]
+I32Array = NDArray[np.int32]
+I64Array = NDArray[np.int64]
+F32Array = NDArray[np.float32]
+F64Array = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]

@@ -1,0 +1,101 @@
+"""Where compiled kernels are kept, so that no edit is ever missed.
+
+Numba keeps a compiled function beside a stamp of the one source file the function stands in. It does
+not see an edit in a helper or a constant of another module that was compiled *into* the function, and
+would go on running the old code. So each kernel module has a folder of its own, named by a hash of
+everything its machine code is made from:
+
+    base / <module>-<hash of: the module's source and, transitively, every module of ours it imports;
+                     versions of numba and llvmlite; name and features of the CPU>
+
+An edit in one kernel module leaves the compiled code of those that do not import it in place.
+"""
+
+import ast
+import hashlib
+import sys
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+import numba
+from llvmlite import binding
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("schemas", "pipeline", "query_api", "tests")
+
+
+def default_base() -> Path:
+    """In a checkout `build/kernels`, otherwise in the user's cache."""
+    if (ROOT / "pyproject.toml").exists():
+        return ROOT / "build" / "kernels"
+    return Path.home() / ".cache" / "sediment" / "kernels"
+
+
+def use_cache(base: Path) -> Path:
+    """Keep compiled kernels under `base`, from now on in this process.
+
+    Call it in a composition root before any `*_kernels` module is imported: a kernel learns its folder
+    when it is declared. Without this call kernels are compiled anew in every process.
+    """
+    wanted = str(base.resolve())
+    late = sorted(name for name in sys.modules if name.endswith("_kernels"))
+    if late and wanted != numba.config.CACHE_DIR:
+        raise RuntimeError(f"call use_cache before importing kernels, already imported: {late}")
+    base.mkdir(parents=True, exist_ok=True)
+    numba.config.CACHE_DIR = wanted
+    return base.resolve()
+
+
+def folder_of(module: str) -> str:
+    """The folder under the cache's base for the kernels of one module."""
+    digest = hashlib.sha256(machine().encode())
+    for name, source in sorted(closure(module).items()):
+        digest.update(f"\0{name}\0".encode())
+        digest.update(source)
+    return f"{module.rsplit('.', 1)[-1]}-{digest.hexdigest()[:16]}"
+
+
+@cache
+def machine() -> str:
+    """What else than our sources decides on the machine code."""
+    features = binding.get_host_cpu_features().flatten()
+    versions = f"{numba.__version__} {llvmlite.__version__}"
+    return f"{versions} {binding.get_host_cpu_name()} {features}"
+
+
+def closure(module: str) -> dict[str, bytes]:
+    """The sources of a module and of all modules of ours that it imports, directly or not."""
+    sources: dict[str, bytes] = {}
+    queue = [module]
+    while queue:
+        name = queue.pop()
+        path = source_of(name)
+        if name in sources or path is None:
+            continue
+        sources[name] = path.read_bytes()
+        queue.extend(imported(sources[name]))
+    return sources
+
+
+def source_of(module: str) -> Path | None:
+    """The file of a module of ours, None for anything else."""
+    if module.partition(".")[0] not in OURS:
+        return None
+    path = ROOT.joinpath(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def imported(source: bytes) -> list[str]:
+    """The names a source imports; `from a import b` counts as `a` and as `a.b`."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+            names.extend(f"{node.module}.{alias.name}" for alias in node.names)
+    return names

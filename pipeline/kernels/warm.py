@@ -1,0 +1,68 @@
+"""Compile every kernel ahead of the first request: `python -m pipeline.kernels.warm`.
+
+A package with kernels has a function that calls each of them once on a small input of the types they are
+used with, and is named here. The functions run in worker processes, several at a time; what they compile
+stays in the cache folder. A second run finds everything compiled and takes as long as the imports.
+"""
+
+import argparse
+import importlib
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from pipeline.kernels.cache import default_base, use_cache
+
+PROCESSES = 2
+# "module:function"; the slowest first, so that they do not end last
+WARM_FUNCTIONS: tuple[str, ...] = ("pipeline.kernels.warm:warm_shared",)
+
+
+def warm_shared() -> None:
+    """The kernels of this package."""
+    import numpy as np
+
+    from pipeline.kernels.crc_kernels import crc32c, crc32c_of_ranges
+    from pipeline.kernels.murmur2_kernels import partitions_of_keys
+
+    data = np.zeros(16, np.uint8)
+    offsets = np.array([0, 3, 16], np.int64)
+    partitions_of_keys(data, offsets, 4)
+    crc32c(data, 0, 16, 0)
+    crc32c_of_ranges(data, offsets)
+
+
+def run(name: str, base: Path) -> float:
+    """Resolve one name and call it; the seconds it took. Runs in a worker process."""
+    started = time.perf_counter()
+    use_cache(base)
+    module, _, function = name.partition(":")
+    getattr(importlib.import_module(module), function)()
+    return time.perf_counter() - started
+
+
+def warm(base: Path, names: Sequence[str] = WARM_FUNCTIONS, processes: int = PROCESSES) -> None:
+    """Compile all, with a line of progress for each on standard error."""
+    context = get_context("spawn")  # a fork would inherit kernels declared for another folder
+    with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=1) as pool:
+        tasks = {pool.submit(run, name, base): name for name in names}
+        for done, task in enumerate(as_completed(tasks), 1):
+            seconds = task.result()
+            progress = f"compiling kernels {done}/{len(tasks)}"
+            print(f"{progress} {tasks[task].partition(':')[0]} {seconds:.1f} s", file=sys.stderr)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description="compile every kernel ahead of time")
+    parser.add_argument("--cache", type=Path, default=default_base())
+    parser.add_argument("--processes", type=int, default=PROCESSES)
+    arguments = parser.parse_args()
+    warm(arguments.cache, processes=arguments.processes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Compiled kernels are found again, and never when any source they were made from has changed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+from pipeline.kernels import cache
+
+
+def test_closure_follows_imports_of_ours() -> None:
+    """What a kernel module imports of ours, directly or not, decides on its folder."""
+    found = cache.closure("pipeline.kernels.murmur2_kernels")
+    assert {"pipeline.kernels.simd_kernels", "pipeline.kernels.compile"} <= found.keys()
+    assert not [name for name in found if name.partition(".")[0] in {"numba", "numpy"}]
+
+
+def test_an_edit_in_a_helper_changes_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trap of numba's own cache: a constant in another module is compiled into the kernel."""
+    monkeypatch.setattr(cache, "ROOT", tmp_path)
+    package = tmp_path / "pipeline"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a_kernels.py").write_text("from pipeline import helper\n")
+    (package / "b_kernels.py").write_text("import numpy\n")
+    helper = package / "helper.py"
+    helper.write_text("K = 1\n")
+    before = cache.folder_of("pipeline.a_kernels"), cache.folder_of("pipeline.b_kernels")
+    assert before[0].startswith("a_kernels-")
+    helper.write_text("K = 2\n")
+    after = cache.folder_of("pipeline.a_kernels"), cache.folder_of("pipeline.b_kernels")
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_use_cache_refuses_to_come_late(tmp_path: Path) -> None:
+    """Kernels that are declared already would go to another folder."""
+    with pytest.raises(RuntimeError, match="before importing kernels"):
+        cache.use_cache(tmp_path)
+
+
+def test_use_cache_twice_is_harmless() -> None:
+    """The same base again, as a composition root inside a test does."""
+    assert str(cache.use_cache(Path(numba.config.CACHE_DIR))) == numba.config.CACHE_DIR
+
+
+def test_default_base_lies_in_the_checkout() -> None:
+    """A checkout keeps its kernels to itself."""
+    assert cache.default_base() == cache.ROOT / "build" / "kernels"
+
+
+SCRIPT = """
+import sys, pathlib, numpy
+from pipeline.kernels.cache import use_cache
+use_cache(pathlib.Path(sys.argv[1]))
+from pipeline.kernels.murmur2_kernels import murmur2
+assert murmur2(numpy.frombuffer(b"abc", numpy.uint8).copy(), 0, 3) == 479470107
+print(sum(murmur2.stats.cache_hits.values()), sum(murmur2.stats.cache_misses.values()))
+"""
+
+
+def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
+    """What one process compiled the next one loads."""
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    runs = [
+        subprocess.run(command, capture_output=True, text=True, check=True, cwd=cache.ROOT).stdout
+        for _ in range(2)
+    ]
+    assert [run.split() for run in runs] == [["0", "1"], ["1", "0"]]
