@@ -60,3 +60,15 @@ class PartitionSearcher(Protocol):
     def freshness(self) -> Freshness:
         """Where the partition stands."""
         ...
+
+
+class Topology(Protocol):
+    """Who answers for the partitions of an index."""
+
+    def partitions(self, index: IndexName) -> Sequence[PartitionSearcher]:
+        """All partitions of an index, by number. Raises UNAVAILABLE where one has nobody."""
+        ...
+
+    def dead_letters(self, index: IndexName) -> Sequence[PartitionSearcher]:
+        """The same for the dead letters of an index (``<index>.dead``)."""
+        ...

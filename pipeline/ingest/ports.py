@@ -1,0 +1,137 @@
+"""Writes on their way in and what became of them, in columns; and what the REST side may ask of the write side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.catalog.state import IndexState
+from schemas.ids import IndexName
+from schemas.records import ByteColumn
+
+
+class Op(IntEnum):
+    """What a write asks for; the numbers are those in the ``ops`` column."""
+
+    INDEX = 0
+    CREATE = 1
+    UPDATE = 2  # the source is the body of _update: {"doc": …, "upsert": …, "doc_as_upsert": …, "detect_noop": …}
+    DELETE = 3
+
+
+class Result(IntEnum):
+    """What the partition decided; the numbers are those in the ``results`` column."""
+
+    PENDING = 0  # acknowledged by the log only (ack=log), or not decided within the timeout
+    CREATED = 1
+    UPDATED = 2
+    DELETED = 3
+    NOOP = 4
+    NOT_FOUND = 5  # delete of a document that is not there (404), nothing wrong
+    CONFLICT = 6  # version conflict (409): see ``errors``
+    MISSING = 7  # update of a document that is not there (404): see ``errors``
+    REJECTED = 8  # cannot be indexed (400): see ``errors``; it is among the dead letters
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """What a single write may demand; rows without any have no entry."""
+
+    if_seq_no: int | None = None
+    if_primary_term: int | None = None
+    version: int | None = None
+    version_type: str = "internal"  # internal, external, external_gte
+    routing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """n writes to one index, in order. A null id asks for a generated one (INDEX and CREATE only)."""
+
+    ops: NDArray[np.uint8]
+    ids: ByteColumn
+    sources: ByteColumn  # null for DELETE
+    options: Mapping[int, WriteOptions] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ops)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteError:
+    """Why one write was not applied, for a person and for a machine (code as in ``schemas.errors``)."""
+
+    code: str
+    reason: str
+    status: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What became of n writes; columns are aligned with ``Writes``. Rows refused at the door have offset -1."""
+
+    results: NDArray[np.uint8]  # Result
+    seq_nos: NDArray[np.int64]
+    versions: NDArray[np.int64]
+    partitions: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    ids: ByteColumn  # generated ids filled in
+    primary_term: int = 1
+    errors: Mapping[int, WriteError] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+
+class Writer(Protocol):
+    """Accept writes: check, route, append, wait for the decision."""
+
+    def write(
+        self,
+        index: IndexState,
+        writes: Writes,
+        *,
+        request_id: str = "",
+        wait: bool = True,
+        timeout_s: float = 60.0,
+        traceparent: bytes = b"",
+    ) -> Outcomes:
+        """Append and (with ``wait``) return what the partitions decided, once the log has made the records durable.
+
+        With a ``request_id`` a repeated request is decided once: the second answer is the first one's.
+        Raises OVERLOADED when too much is in flight, UNAVAILABLE when the log is away, TIMEOUT never (rows that are not
+        decided in time stay PENDING).
+        """
+        ...
+
+
+class Indices(Protocol):
+    """Indices and their mappings: every change goes through the control log. Blocks until it is in force here."""
+
+    def index(self, name: str) -> IndexState | None:
+        """One index by its exact name, or None."""
+        ...
+
+    def indices(self) -> Sequence[IndexState]:
+        """All indices, by name."""
+        ...
+
+    def create(self, name: str, settings: Mapping[str, Any], mappings: Mapping[str, Any]) -> IndexState:
+        """Create topic and index; ``resource_already_exists``, ``invalid_index_name`` and mapping errors."""
+        ...
+
+    def delete(self, name: IndexName) -> None:
+        """Delete index, topic and data."""
+        ...
+
+    def put_mapping(self, name: IndexName, mappings: Mapping[str, Any]) -> IndexState:
+        """Merge fields into the mapping; a marker in every partition log says from which offset on it holds."""
+        ...
+
+    def put_settings(self, name: IndexName, settings: Mapping[str, Any]) -> IndexState:
+        """Change dynamic settings (``index.refresh_interval`` …)."""
+        ...
