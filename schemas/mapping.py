@@ -156,7 +156,9 @@ def _check_counts(fields: Mapping[str, Field], fields_max: int = FIELDS_MAX) -> 
 def _dynamic(value: Any) -> Dynamic:
     text = str(value).lower()
     if text not in {d.value for d in Dynamic}:
-        raise invalid("mapper_parsing", f"Could not convert [dynamic] to a value: [{value}] is not one of true, false, strict")
+        raise invalid(
+            "mapper_parsing", f"Could not convert [dynamic] to a value: [{value}] is not one of true, false, strict"
+        )
     return Dynamic(text)
 
 
@@ -173,10 +175,15 @@ def _parse_properties(properties: Any, prefix: str, into: dict[str, Field]) -> N
     if not isinstance(properties, Mapping):
         raise invalid("mapper_parsing", f"Expected map for property [properties] on field [{prefix.rstrip('.')}]")
     if prefix.count(".") > FIELD_DEPTH_MAX:
-        raise illegal_argument(f"Limit of mapping depth [{FIELD_DEPTH_MAX}] has been exceeded due to object field [{prefix[:-1]}]")
+        raise illegal_argument(
+            f"Limit of mapping depth [{FIELD_DEPTH_MAX}] has been exceeded due to object field [{prefix[:-1]}]"
+        )
     for name, definition in properties.items():
         if not isinstance(definition, Mapping):
-            raise invalid("mapper_parsing", f"Expected map for property [fields] on field [{name}] but got a {type(definition).__name__}")
+            raise invalid(
+                "mapper_parsing",
+                f"Expected map for property [fields] on field [{name}] but got a {type(definition).__name__}",
+            )
         _check_name(name)
         path = prefix + name
         for parent in _parents(path):  # a dotted name in the definition makes its objects
@@ -186,7 +193,11 @@ def _parse_properties(properties: Any, prefix: str, into: dict[str, Field]) -> N
 
 def _check_name(name: str) -> None:
     if not name or any(not part.strip() for part in name.split(".")):
-        raise illegal_argument(f"object field starting or ending with a [.] makes object resolution ambiguous: [{name}]" if name else "name cannot be empty string")
+        raise illegal_argument(
+            f"object field starting or ending with a [.] makes object resolution ambiguous: [{name}]"
+            if name
+            else "name cannot be empty string"
+        )
     if len(name.encode()) > FIELD_NAME_BYTES_MAX:
         raise illegal_argument(f"Field name [{name[:50]}...] is longer than {FIELD_NAME_BYTES_MAX} bytes")
 
@@ -199,15 +210,24 @@ def _parents(path: str) -> Iterator[str]:
 def _parse_field(path: str, definition: Mapping[str, Any], into: dict[str, Field]) -> None:
     default = "object"
     type_name = str(definition.get("type", default))
-    if "type" not in definition and "properties" not in definition and "enabled" not in definition and "dynamic" not in definition:
+    if (
+        "type" not in definition
+        and "properties" not in definition
+        and "enabled" not in definition
+        and "dynamic" not in definition
+    ):
         raise invalid("mapper_parsing", f"No type specified for field [{path}]")
     if type_name not in {t.value for t in FieldType}:
-        raise invalid("mapper_parsing", f"No handler for type [{type_name}] declared on field [{path.rpartition('.')[2]}]")
+        raise invalid(
+            "mapper_parsing", f"No handler for type [{type_name}] declared on field [{path.rpartition('.')[2]}]"
+        )
     kind = FieldType(type_name)
     unknown = sorted(set(definition) - _PARAMETERS[kind])
     if unknown:
         given = ", ".join(f"[{name} : {definition[name]}]" for name in unknown)
-        raise invalid("mapper_parsing", f"unknown parameter {given} on mapper [{path.rpartition('.')[2]}] of type [{type_name}]")
+        raise invalid(
+            "mapper_parsing", f"unknown parameter {given} on mapper [{path.rpartition('.')[2]}] of type [{type_name}]"
+        )
     into[path] = build_field(path, kind, path, definition)
     if kind is FieldType.OBJECT:
         _parse_properties(definition.get("properties", {}), path + ".", into)
@@ -296,11 +316,15 @@ def _check_same(old: Field, new: Field) -> None:
     if old.type is not new.type:
         if FieldType.OBJECT in (old.type, new.type):
             raise illegal_argument(f"can't merge a non object mapping [{old.path}] with an object mapping")
-        raise illegal_argument(f"mapper [{old.path}] cannot be changed from type [{old.type.value}] to [{new.type.value}]")
+        raise illegal_argument(
+            f"mapper [{old.path}] cannot be changed from type [{old.type.value}] to [{new.type.value}]"
+        )
     for name in ("index", "doc_values", "store", "analyzer", "format", "norms"):
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
-            raise illegal_argument(f"Mapper for [{old.path}] conflicts with existing mapper:\n\tCannot update parameter [{name}] from [{before}] to [{after}]")
+            raise illegal_argument(
+                f"Mapper for [{old.path}] conflicts with existing mapper:\n\tCannot update parameter [{name}] from [{before}] to [{after}]"
+            )
 
 
 def checked(mapping: IndexMapping, fields_max: int) -> IndexMapping:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.ids import IndexName, LogOffset, PartitionId
+from schemas.ids import NO_OFFSET, IndexName, LogOffset, PartitionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Statistics:
 @dataclass(frozen=True, slots=True)
 class RowHit:
     """A row among the best of its partition, not fetched yet. ``sort`` holds comparable keys (bytes for keywords, int, float,
-    None for missing); ties are broken by (partition, offset)."""
+    None for missing); ties are broken by (partition, offset).
+    """
 
     segment: int
     doc: int
@@ -65,7 +66,7 @@ class QueryResult:
     max_score: float | None
     hits: Sequence[RowHit]
     aggregations: Mapping[str, Any] = field(default_factory=dict)  # partials: pipeline.search.aggregations
-    visible: LogOffset = LogOffset(0)
+    visible: LogOffset = NO_OFFSET
     timed_out: bool = False
     terminated_early: bool = False
 

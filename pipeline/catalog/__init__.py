@@ -1,1 +1,8 @@
-"""Indices, mappings, aliases: a state machine over the control log."""
+"""The control log: which indices there are, with which mappings, decided by a deterministic fold.
+
+``names`` — what an index may be called, and its topic
+``commands`` — what may be proposed, and its bytes
+``state`` — what the control log says
+``fold`` — (state, command) to (state, outcome)
+``catalog`` — follow the log, propose, answer
+"""

@@ -6,7 +6,6 @@ field defined twice) are rejected by the fold, in log order, the same way everyw
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from schemas.ids import IndexName, IndexUuid, SchemaVersion, TopicName
 from schemas.mapping import IndexMapping
@@ -37,5 +36,6 @@ class CatalogState:
 
     indices: Mapping[str, IndexState] = field(default_factory=dict)
     versions: Mapping[tuple[str, int], IndexMapping] = field(default_factory=dict)
-    offset: int = 0  # of the control log: commands below it are in this state
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    refused: frozenset[tuple[str, int, int]] = (
+        frozenset()
+    )  # proposals of fields refused for good: (uuid, partition, offset)

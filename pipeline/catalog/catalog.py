@@ -1,0 +1,157 @@
+"""The catalog: follows the control log, proposes commands, answers what indices there are.
+
+One thread follows the log and folds; ``propose`` appends a command and waits until the fold has reached it, so that a caller
+learns the outcome that everyone else sees.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from pipeline.catalog.commands import Command, decode, encode
+from pipeline.catalog.fold import Outcome, fold
+from pipeline.catalog.names import CONTROL_TOPIC
+from pipeline.catalog.state import CatalogState, IndexState
+from pipeline.log.ports import Log, PartitionReader
+from schemas.errors import ErrorKind, SedimentError, unavailable
+from schemas.ids import LogOffset, PartitionId, TopicName
+from schemas.mapping import IndexMapping
+from schemas.records import AppendBatch, ByteColumn
+
+_PARTITION = PartitionId(0)
+_RECORDS_MAX = 1000
+_BYTES_MAX = 4 << 20
+_POLL_S = 0.2
+Listener = Callable[[CatalogState, CatalogState], None]
+
+
+class Catalog:
+    """The folded control log of one process. Thread-safe."""
+
+    def __init__(self, log: Log, clock_ms: Callable[[], int], topic: TopicName = CONTROL_TOPIC) -> None:
+        self._log = log
+        self._clock_ms = clock_ms
+        self._topic = topic
+        self._state = CatalogState()
+        self._offset = LogOffset(0)
+        self._outcomes: dict[int, Outcome] = {}
+        self._changed = threading.Condition()
+        self._proposing = threading.Lock()
+        self._listeners: list[Listener] = []
+        self._stopping = False
+        self._failure: SedimentError | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Read the control log to its end, then follow it in the background."""
+        if self._log.topic(self._topic) is None:
+            self._create_topic()
+        end = self._log.end_offset(self._topic, _PARTITION)
+        reader = self._log.reader(self._topic, _PARTITION, LogOffset(0))
+        while self._offset < end:
+            self._step(reader, 1.0)
+        self._thread = threading.Thread(target=self._follow, args=(reader,), name="catalog", daemon=True)
+        self._thread.start()
+
+    def _create_topic(self) -> None:
+        try:
+            self._log.create_topic(self._topic, 1, {"cleanup.policy": "delete", "retention.ms": "-1"})
+        except SedimentError as error:
+            if error.code != "topic_exists":
+                raise
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stopping = True
+        if self._thread is not None:
+            self._thread.join()
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener(before, after)`` from the following thread after each batch of commands."""
+        self._listeners.append(listener)
+
+    @property
+    def state(self) -> CatalogState:
+        """The newest state."""
+        return self._state
+
+    def index(self, name: str) -> IndexState | None:
+        """One index, or None."""
+        return self._state.indices.get(name)
+
+    def indices(self) -> Sequence[IndexState]:
+        """All indices by name."""
+        return sorted(self._state.indices.values(), key=lambda i: i.name)
+
+    def mapping_at(self, uuid: str, version: int) -> IndexMapping | None:
+        """The mapping that an explicit schema version means, or None."""
+        return self._state.versions.get((uuid, version))
+
+    def refused(self, uuid: str, partition: int) -> frozenset[int]:
+        """Offsets of a partition whose proposals of fields were refused for good."""
+        return frozenset(o for u, p, o in self._state.refused if u == uuid and p == partition)
+
+    def propose(self, command: Command, timeout_s: float = 30.0) -> IndexState | None:
+        """Append a command, wait for its outcome, and return the index after it; raises what refused it."""
+        value = ByteColumn.of([encode(command)])
+        batch = AppendBatch(ByteColumn.of([None]), value, np.array([self._clock_ms()], np.int64))
+        with self._proposing:
+            offset = int(self._log.append(self._topic, _PARTITION, batch)[0])
+            outcome = self._wait(offset, timeout_s)
+        if isinstance(outcome, SedimentError):
+            raise outcome
+        return outcome
+
+    def _wait(self, offset: int, timeout_s: float) -> Outcome:
+        with self._changed:
+            done = self._changed.wait_for(lambda: self._offset > offset or self._failure is not None, timeout_s)
+            if self._failure is not None:
+                raise self._failure
+            if not done:
+                raise unavailable(
+                    "control_log_timeout",
+                    "the control log did not show the command in time; look whether the log is healthy and try again",
+                )
+            return self._outcomes.pop(offset, None)
+
+    def _follow(self, reader: PartitionReader) -> None:
+        while not self._stopping:
+            try:
+                self._step(reader, _POLL_S)
+            except SedimentError as error:
+                if error.kind is ErrorKind.UNAVAILABLE and not self._stopping:
+                    continue
+                self._fail(error)
+                return
+
+    def _fail(self, error: SedimentError) -> None:
+        with self._changed:
+            if not self._stopping:
+                self._failure = error
+            self._changed.notify_all()
+
+    def _step(self, reader: PartitionReader, timeout_s: float) -> None:
+        batch = reader.read(records_max=_RECORDS_MAX, bytes_max=_BYTES_MAX, timeout_s=timeout_s)
+        before = state = self._state
+        outcomes: dict[int, Outcome] = {}
+        for row in range(len(batch)):
+            value = batch.values[row]
+            if value is None:
+                continue
+            state, outcome = fold(state, decode(value), int(batch.timestamps_ms[row]))
+            outcomes[int(batch.offsets[row])] = outcome
+        self._state = state
+        if state is not before:
+            for listener in self._listeners:
+                listener(before, state)
+        with self._changed:
+            self._offset = batch.next_offset
+            self._keep(outcomes)
+            self._changed.notify_all()
+
+    def _keep(self, outcomes: Mapping[int, Outcome]) -> None:
+        """Outcomes stay until their proposer has read them; proposers are few and wait right after the append."""
+        self._outcomes.update(outcomes)
+        while len(self._outcomes) > _RECORDS_MAX:
+            self._outcomes.pop(next(iter(self._outcomes)))
