@@ -11,12 +11,14 @@ help: ## list the targets
 
 install: .venv/.installed ## create .venv with everything pinned by hash
 
-.venv/.installed: requirements-dev.txt pyproject.toml
+.venv/.dependencies: requirements-dev.txt
 	@echo "installing into .venv ..."
 	$(PYTHON) -m venv .venv
 	$(PIP) install --compile --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/.installed: .venv/.dependencies pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
-	$(BIN)/python -m compileall -q schemas pipeline query_api
 	@touch $@
 
 demo: .venv/.installed ## install, then index and search a corpus at hand

@@ -1,7 +1,8 @@
 """Names for the array types that kernels take.
 
-Kernels annotate scalars as `int`, `float` and `bool`. A module whose arithmetic mixes numpy scalars with
-these says `# mypy: disable-error-code="assignment,operator"` in its first lines.
+Kernels annotate scalars as `int`, `float` and `bool`, though inside of them these are machine words and
+mix freely with numpy's. A module that mixes them begins, below its docstring, with
+`# mypy: disable-error-code="arg-type,assignment,operator,return-value"`.
 """
 
 import numpy as np
