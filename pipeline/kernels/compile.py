@@ -22,9 +22,7 @@ def kernel(function: F) -> F: ...
 def kernel(*, inline: Literal["always", "never"]) -> Callable[[F], F]: ...
 
 
-def kernel(
-    function: F | None = None, *, inline: Literal["always", "never"] = "never"
-) -> F | Callable[[F], F]:
+def kernel(function: F | None = None, *, inline: Literal["always", "never"] = "never") -> F | Callable[[F], F]:
     """Compile a function to machine code at its first call with new argument types.
 
     `inline="always"` copies it into its callers before types are known: for small functions that a hot

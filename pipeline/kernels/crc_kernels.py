@@ -23,9 +23,7 @@ from pipeline.kernels.simd_kernels import address_of, load32, load64
 
 POLYNOMIAL = 0x82F63B78
 ALL = np.uint64(0xFFFFFFFF)
-HAS_INSTRUCTION = platform.machine() in {"x86_64", "AMD64"} and bool(
-    binding.get_host_cpu_features().get("sse4.2")
-)
+HAS_INSTRUCTION = platform.machine() in {"x86_64", "AMD64"} and bool(binding.get_host_cpu_features().get("sse4.2"))
 
 
 def _instruction(bits: int, kind: Any) -> Any:

@@ -95,20 +95,14 @@ copy64 = _intrinsic(types.void(*_at, *_at), _copy64)
 byte_swap64 = _intrinsic(types.uint64(types.uint64), lambda b, a: b.bswap(a[0]))
 # 64 for zero, both
 leading_zeros64 = _intrinsic(types.int64(types.uint64), lambda b, a: b.ctlz(a[0], _zero_is_defined))
-trailing_zeros64 = _intrinsic(
-    types.int64(types.uint64), lambda b, a: b.cttz(a[0], _zero_is_defined)
-)
+trailing_zeros64 = _intrinsic(types.int64(types.uint64), lambda b, a: b.cttz(a[0], _zero_is_defined))
 bit_count64 = _intrinsic(types.int64(types.uint64), lambda b, a: b.ctpop(a[0]))
 # the upper 64 bits of the product
 multiply_high64 = _intrinsic(types.uint64(types.uint64, types.uint64), _multiply_high)
 bits_of_float64 = _intrinsic(types.uint64(types.float64), lambda b, a: b.bitcast(a[0], I64))
-float64_of_bits = _intrinsic(
-    types.float64(types.uint64), lambda b, a: b.bitcast(a[0], ir.DoubleType())
-)
+float64_of_bits = _intrinsic(types.float64(types.uint64), lambda b, a: b.bitcast(a[0], ir.DoubleType()))
 bits_of_float32 = _intrinsic(types.uint32(types.float32), lambda b, a: b.bitcast(a[0], I32))
-float32_of_bits = _intrinsic(
-    types.float32(types.uint32), lambda b, a: b.bitcast(a[0], ir.FloatType())
-)
+float32_of_bits = _intrinsic(types.float32(types.uint32), lambda b, a: b.bitcast(a[0], ir.FloatType()))
 
 
 @kernel(inline="always")
@@ -132,9 +126,7 @@ def _splat(byte: int) -> Any:
 
 def any_of(characters: bytes) -> Predicate:
     """One of these bytes."""
-    return lambda b, v: reduce(
-        b.or_, [b.icmp_unsigned("==", v, _splat(byte)) for byte in characters]
-    )
+    return lambda b, v: reduce(b.or_, [b.icmp_unsigned("==", v, _splat(byte)) for byte in characters])
 
 
 def between(low: int, high: int) -> Predicate:

@@ -17,9 +17,7 @@ def test_closure_follows_imports_of_ours() -> None:
     assert not [name for name in found if name.partition(".")[0] in {"numba", "numpy"}]
 
 
-def test_an_edit_in_a_helper_changes_the_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_edit_in_a_helper_changes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The trap of numba's own cache: a constant in another module is compiled into the kernel."""
     monkeypatch.setattr(cache, "ROOT", tmp_path)
     package = tmp_path / "pipeline"
@@ -67,7 +65,6 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
     """What one process compiled the next one loads."""
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     runs = [
-        subprocess.run(command, capture_output=True, text=True, check=True, cwd=cache.ROOT).stdout
-        for _ in range(2)
+        subprocess.run(command, capture_output=True, text=True, check=True, cwd=cache.ROOT).stdout for _ in range(2)
     ]
     assert [run.split() for run in runs] == [["0", "1"], ["1", "0"]]

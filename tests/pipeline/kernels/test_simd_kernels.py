@@ -92,9 +92,7 @@ def test_stores_write_nothing_else(v: int) -> None:
     data = np.full(20, 255, np.uint8)
     write_words(data, np.uint64(v))
     word = v.to_bytes(8, "little")
-    assert (
-        data.tobytes() == b"\xff" + word[:2] + b"\xff\xff" + word[:4] + b"\xff\xff" + word + b"\xff"
-    )
+    assert data.tobytes() == b"\xff" + word[:2] + b"\xff\xff" + word[:4] + b"\xff\xff" + word + b"\xff"
 
 
 @kernel
@@ -111,9 +109,7 @@ def test_copy_moves_64_bytes(data: bytes, at: int, to: int) -> None:
 
 
 quote_or_backslash = simd.byte_mask(simd.any_of(b'"\\'))
-hexadecimal = simd.byte_mask(
-    simd.either(simd.digit, simd.with_bits(0x20, simd.between(0x61, 0x66)))
-)
+hexadecimal = simd.byte_mask(simd.either(simd.digit, simd.with_bits(0x20, simd.between(0x61, 0x66))))
 control = simd.byte_mask(simd.below(32))
 letter = simd.byte_mask(simd.alpha)
 not_ascii = simd.byte_mask(simd.high)

@@ -15,9 +15,7 @@ def test_registered_functions_exist(name: str) -> None:
     assert callable(getattr(importlib.import_module(module), function))
 
 
-def test_warming_fills_the_folder_and_says_how_far_it_is(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_warming_fills_the_folder_and_says_how_far_it_is(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """After warming, compiled code lies in the folder that was asked for."""
     warm.warm(tmp_path, names=("pipeline.kernels.warm:warm_shared",), processes=1)
     assert "compiling kernels 1/1" in capfd.readouterr().err

@@ -26,9 +26,7 @@ def test_metric_is_well_named(metric: names.Metric) -> None:
     assert not {"id", "document", "query", "user"} & set(metric.labels)
 
 
-@pytest.mark.parametrize(
-    "metric", [m for m in names.METRICS if isinstance(m, names.Histogram)], ids=lambda m: m.name
-)
+@pytest.mark.parametrize("metric", [m for m in names.METRICS if isinstance(m, names.Histogram)], ids=lambda m: m.name)
 def test_buckets_ascend(metric: names.Histogram) -> None:
     """A histogram's bounds go up."""
     assert list(metric.buckets) == sorted(set(metric.buckets))
