@@ -1,13 +1,14 @@
 """Structured lines with trace ids.
 
-One JSON object a line on standard error: time, level, logger, message, then the fields that the caller
+As JSON, one object a line on standard error: time, level, logger, message, then the fields that the caller
 gave, then the ids of the current trace and span. A call gives fields as
 `log.info("segment flushed", extra={"fields": {"documents": 10}})`.
+As text, the same for a person, without the ids.
 """
 
 import logging
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import orjson
 from opentelemetry import trace
@@ -55,10 +56,23 @@ def printable(value: object) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
-def configure(level: str, stream: TextIO) -> None:
+class Text(logging.Formatter):
+    """A log record for a person at a terminal: time, level, logger, message, fields."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and the traceback below it."""
+        moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        fields = getattr(record, "fields", None) or {}
+        shown = "".join(f" {name}={printable(value)}" for name, value in fields.items())
+        line = f"{moment} {record.levelname.lower():7} {record.name}: {printable(record.getMessage())}{shown}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configure(level: str, log_format: Literal["text", "json"], stream: TextIO) -> None:
     """Send every logger's lines to one stream. Composition roots only."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines() if log_format == "json" else Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

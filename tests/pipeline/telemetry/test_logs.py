@@ -19,7 +19,7 @@ def stream() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     out = io.StringIO()
-    logs.configure("info", out)
+    logs.configure("info", "json", out)
     yield out
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -59,6 +59,21 @@ def test_an_exception_stays_on_the_line(stream: io.StringIO) -> None:
         logging.getLogger("x").exception("failed")
     (line,) = stream.getvalue().splitlines()
     assert "ValueError: bad" in orjson.loads(line)["error"]
+
+
+def test_text_is_for_a_person(stream: io.StringIO) -> None:
+    """A line with its fields, the traceback below it."""
+    logs.configure("info", "text", stream)
+    log = logging.getLogger("pipeline.x")
+    log.info("flushed", extra={"fields": {"documents": 10}})
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        log.exception("failed")
+    first, second, *_, last = stream.getvalue().splitlines()
+    assert first.endswith("info    pipeline.x: flushed documents=10")
+    assert second.endswith("error   pipeline.x: failed")
+    assert last == "ValueError: bad"
 
 
 @given(
