@@ -1,0 +1,221 @@
+"""A store in RocksDB: one column family, no write-ahead log, big values in blob files.
+
+What RocksDB guarantees and what this relies on: memtables become durable oldest first, a batch lies in one memtable, and an
+atomic flush names all its files in one manifest record. So after kill -9 a prefix of the batches is found. There is ONE column
+family on purpose: ``Rdict.flush`` flushes one family only, and of two only one would be found again.
+
+What holds the interpreter lock was measured: get, put and write do; multi-get, flush and compaction do not. A write that has to wait
+for a flush would wait *with* the lock and freeze the process, so writes refuse to wait (``no_slowdown``) and flush here instead.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+from weakref import WeakSet
+
+import rocksdict
+
+from pipeline.rocks.ports import WriteBatch, prefix_end
+from pipeline.rocks.tuning import Tuning
+from schemas.errors import SedimentError, damaged, unavailable
+
+STALL_ATTEMPTS_MAX: Final = 8
+WRITE_STALL: Final = "Result incomplete"
+NEVER: Final = 1 << 30  # level 0 files hold keys only: their number is no reason to slow down
+
+
+def options_of(tuning: Tuning) -> Any:
+    """RocksDB's options, explicit where their default matters to us."""
+    options = rocksdict.Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_paranoid_checks(True)
+    options.set_atomic_flush(True)
+    options.set_write_buffer_size(tuning.memtable_bytes)
+    options.set_max_write_buffer_number(tuning.memtables_max)
+    options.set_max_background_jobs(tuning.background_jobs)
+    options.set_max_open_files(tuning.open_files_max)
+    none = rocksdict.DBCompressionType.none()  # arrays are packed, sources compressed before
+    options.set_compression_type(none)
+    options.set_enable_blob_files(True)
+    options.set_min_blob_size(tuning.blob_bytes_min)
+    options.set_blob_file_size(tuning.blob_file_bytes)
+    options.set_blob_compression_type(none)
+    options.set_enable_blob_gc(True)  # a file half of garbage is rewritten; one of garbage only just goes
+    options.set_blob_gc_age_cutoff(0.25)
+    options.set_blob_gc_force_threshold(0.5)
+    options.set_level_zero_file_num_compaction_trigger(8)
+    options.set_level_zero_slowdown_writes_trigger(NEVER)
+    options.set_level_zero_stop_writes_trigger(NEVER)
+    options.set_soft_pending_compaction_bytes_limit(0)
+    options.set_hard_pending_compaction_bytes_limit(0)
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(1 << 20)
+    options.set_max_manifest_file_size(16 << 20)
+    options.set_stats_dump_period_sec(0)
+    options.set_stats_persist_period_sec(0)
+    table = rocksdict.BlockBasedOptions()
+    table.set_block_cache(rocksdict.Cache(tuning.block_cache_bytes))
+    table.set_bloom_filter(10, False)
+    options.set_block_based_table_factory(table)
+    return options
+
+
+class RocksStore:
+    """``Store`` in a directory. Opening it takes the directory's lock until ``close``."""
+
+    def __init__(self, path: str, tuning: Tuning | None = None) -> None:
+        self._path = path
+        self._scans: WeakSet[Any] = WeakSet()
+        self._write_options = rocksdict.WriteOptions()
+        self._write_options.disable_wal = True
+        self._write_options.no_slowdown = True
+        self._closed = False
+        with self._translated():
+            self._db: Any = rocksdict.Rdict(path, options_of(tuning or Tuning()))
+
+    @property
+    def path(self) -> str:
+        """The directory."""
+        return self._path
+
+    def get(self, key: bytes) -> bytes | None:
+        """One value; None where there is none."""
+        with self._translated():
+            value: bytes | None = self._db.get(key)
+        return value
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Values of several keys, in their order."""
+        if not keys:
+            return []
+        with self._translated():
+            values: list[bytes | None] = self._db.get(list(keys))
+        return values
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys that begin so, ascending, with their values."""
+        pairs = self._pairs(prefix, prefix_end(prefix))
+        self._scans.add(pairs)
+        return pairs
+
+    def _pairs(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        with self._translated():
+            cursor = self._cursor(start, end)
+            while cursor.valid():
+                yield cursor.key(), cursor.value()
+                cursor.next()
+            cursor.status()  # a damaged file ends an iteration early: only this says so
+
+    def next_key(self, start: bytes, end: bytes) -> bytes | None:
+        """The first key in [start, end)."""
+        with self._translated():
+            cursor = self._cursor(start, end)
+            if cursor.valid():
+                key: bytes = cursor.key()
+                return key
+            cursor.status()
+            return None
+
+    def _cursor(self, start: bytes, end: bytes) -> Any:
+        bounds = rocksdict.ReadOptions()
+        bounds.set_iterate_lower_bound(start)
+        bounds.set_iterate_upper_bound(end)
+        cursor = self._db.iter(bounds)
+        cursor.seek(start)
+        return cursor
+
+    def write(self, batch: WriteBatch) -> None:
+        """Apply a batch as a whole; waits for a flush, without the interpreter lock, where all memtables are full."""
+        for _ in range(STALL_ATTEMPTS_MAX):
+            try:
+                with self._translated():
+                    self._db.write(raw_batch(batch), self._write_options)
+            except SedimentError as error:
+                if error.code != "write_stall":
+                    raise
+                self.flush()
+            else:
+                return
+        raise unavailable("storage_io", f"the disk under {self._path} does not keep up: use a faster one or write less")
+
+    def flush(self) -> None:
+        """Return when all that was written is durable."""
+        with self._translated():
+            self._db.flush()
+
+    def disk_bytes(self) -> int:
+        """Bytes of table and blob files."""
+        names = ("rocksdb.total-sst-files-size", "rocksdb.total-blob-file-size")
+        with self._translated():
+            return sum(self._db.property_int_value(name) or 0 for name in names)
+
+    def close(self) -> None:
+        """Flush and release the directory, also where the flush fails (which is raised)."""
+        if self._closed:
+            return
+        for pairs in list(self._scans):
+            pairs.close()  # an open cursor would keep the directory's lock
+        self._closed = True
+        try:
+            with self._translated():
+                self._db.close()
+        finally:
+            self._db = _Closed()  # drops the last reference, and with it the lock, if close failed
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """What rocksdict raises (plain ``Exception``, told apart by its text) as an error of ours."""
+        try:
+            yield
+        except rocksdict.DbClosedError:
+            raise unavailable("store_closed", f"the store {self._path} is closed: open it again") from None
+        except Exception as error:
+            if type(error) is not Exception:
+                raise
+            raise translate(str(error), self._path) from error
+
+
+class _Closed:
+    """Stands in for a database that is no more."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise rocksdict.DbClosedError
+
+
+def raw_batch(batch: WriteBatch) -> Any:
+    """RocksDB's own batch; it can be written once only, even where the write fails."""
+    raw = rocksdict.WriteBatch(raw_mode=True)
+    for start, end in batch.ranges:
+        raw.delete_range(start, end)
+    for key in batch.deletes:
+        raw.delete(key)
+    for key, value in batch.puts:
+        raw.put(key, value)
+    return raw
+
+
+def translate(text: str, path: str) -> SedimentError:
+    """RocksDB's message as an error that says what to do."""
+    if text.startswith(WRITE_STALL):
+        return unavailable("write_stall", f"all memtables of {path} are full: flush and write again")
+    if "No space left on device" in text or "Disk quota exceeded" in text:
+        return unavailable(
+            "disk_full",
+            f"the disk under {path} is full: free some space or move the data directory to a larger disk; "
+            "nothing is lost, the log has it",
+        )
+    if "lock hold by current process" in text or "While lock file" in text:
+        return unavailable(
+            "data_directory_in_use",
+            f"data directory in use by another process: {path}; stop that process or choose another directory",
+        )
+    if "Corruption" in text:
+        return damaged(
+            f"the data in {path} is damaged ({text}): check the disk, then delete the directory; "
+            "it is rebuilt from the newest snapshot and the log",
+            path=path,
+        )
+    return unavailable(
+        "storage_io",
+        f"cannot use the data directory {path} ({text}): check that it exists, is writable and its disk is healthy",
+    )
