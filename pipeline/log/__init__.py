@@ -1,1 +1,6 @@
-"""The durable log: a port with three adapters that pass one contract suite."""
+"""The durable log: one port, three adapters (in memory, embedded, Kafka) that pass one test suite.
+
+In reading order: ``ports`` says what a log is, ``refusals`` what it refuses. ``batches`` joins and cuts record batches.
+``local_log`` and ``local_reader`` are what logs within this process have in common: ``memory`` is one without a disk,
+``embedded`` one in a directory, whose partitions are in the package ``files``.
+"""
