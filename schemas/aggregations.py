@@ -69,8 +69,8 @@ class DateHistogramAggregation(Aggregation):
     min_doc_count: int = 0
     missing: Any = None
     order: Sequence[tuple[str, bool]] = (("_key", True),)
-    extended_bounds: tuple[int, int] | None = None
-    hard_bounds: tuple[int | None, int | None] | None = None
+    extended_bounds: tuple[Any, Any] | None = None  # as written: ms, or dates in the field's format, or date math
+    hard_bounds: tuple[Any, Any] | None = None
     keyed: bool = False
     format: str = ""
 

@@ -1,1 +1,4 @@
-"""Elasticsearch query DSL to the query tree: a pure parser."""
+"""Elasticsearch query DSL to the query tree: a pure parser.
+
+``values`` · ``leaves`` · ``compounds`` · ``query_string`` · ``sort`` · ``source`` · ``buckets`` · ``aggregations`` · ``parse``
+"""
