@@ -71,7 +71,8 @@ class ByteColumn:
         present = [v or b"" for v in values]
         starts = np.zeros(len(values) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, present), np.int64, len(values)), out=starts[1:])
-        data = np.frombuffer(b"".join([*present, bytes(READABLE_PAD_BYTES)]), np.uint8)
+        # a bytearray: kernels are compiled for writable arrays, a read-only one would compile them again
+        data = np.frombuffer(bytearray().join([*present, bytes(READABLE_PAD_BYTES)]), np.uint8)
         return ByteColumn(data, starts, nulls if nulls.any() else None)
 
     @staticmethod

@@ -2,38 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.state import IndexState
-from schemas.ids import IndexName
+from schemas.events import Op
+from schemas.ids import IndexName, LogOffset, PartitionId
+from schemas.outcomes import Result, WriteError
 from schemas.records import ByteColumn
-
-
-class Op(IntEnum):
-    """What a write asks for; the numbers are those in the ``ops`` column."""
-
-    INDEX = 0
-    CREATE = 1
-    UPDATE = 2  # the source is the body of _update: {"doc": …, "upsert": …, "doc_as_upsert": …, "detect_noop": …}
-    DELETE = 3
-
-
-class Result(IntEnum):
-    """What the partition decided; the numbers are those in the ``results`` column."""
-
-    PENDING = 0  # acknowledged by the log only (ack=log), or not decided within the timeout
-    CREATED = 1
-    UPDATED = 2
-    DELETED = 3
-    NOOP = 4
-    NOT_FOUND = 5  # delete of a document that is not there (404), nothing wrong
-    CONFLICT = 6  # version conflict (409): see ``errors``
-    MISSING = 7  # update of a document that is not there (404): see ``errors``
-    REJECTED = 8  # cannot be indexed (400): see ``errors``; it is among the dead letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +39,6 @@ class Writes:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteError:
-    """Why one write was not applied, for a person and for a machine (code as in ``schemas.errors``)."""
-
-    code: str
-    reason: str
-    status: int
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Outcomes:
     """What became of n writes; columns are aligned with ``Writes``. Rows refused at the door have offset -1."""
 
@@ -85,6 +53,28 @@ class Outcomes:
 
     def __len__(self) -> int:
         return len(self.results)
+
+
+class Decisions(Protocol):
+    """The decisions of one partition, as its worker makes them."""
+
+    def wait(self, below: LogOffset, timeout_s: float) -> bool:
+        """Wait until every record below this offset is decided; False if not in time or the partition has stopped."""
+        ...
+
+    def of(
+        self, offsets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], dict[int, WriteError]]:
+        """(results, sequence numbers, versions, errors by offset); 0 (pending) where an offset is not known."""
+        ...
+
+
+class DecisionSource(Protocol):
+    """Who decides for which partition."""
+
+    def decisions(self, index: IndexState, partition: PartitionId) -> Decisions:
+        """The decisions of a partition. Raises UNAVAILABLE where nobody decides."""
+        ...
 
 
 class Writer(Protocol):
@@ -135,3 +125,6 @@ class Indices(Protocol):
     def put_settings(self, name: IndexName, settings: Mapping[str, Any]) -> IndexState:
         """Change dynamic settings (``index.refresh_interval`` …)."""
         ...
+
+
+__all__ = ["Indices", "Op", "Outcomes", "Result", "WriteError", "WriteOptions", "Writer", "Writes"]

@@ -1,0 +1,229 @@
+"""The use case of managing indices: check what is asked, make the topic, propose to the control log, mark the partition logs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.commands import CreateIndex, DeleteIndex, PutMapping, PutSettings
+from pipeline.catalog.names import check_index_name, topic_of
+from pipeline.catalog.state import IndexState
+from pipeline.ingest.ports import DecisionSource
+from pipeline.log.ports import Log, TopicInfo
+from schemas import events
+from schemas.errors import SedimentError, conflict, illegal_argument, not_found
+from schemas.ids import IndexName, LogOffset, PartitionId, TopicName
+from schemas.limits import PARTITIONS_MAX
+from schemas.records import AppendBatch, ByteColumn
+
+MARKER_TIMEOUT_S: Final = 30.0
+FIXED_SETTINGS: Final = frozenset(
+    {"number_of_shards", "uuid", "creation_date", "provided_name", "version.created", "codec"}
+)
+KNOWN_SETTINGS: Final = frozenset(
+    {
+        "number_of_shards", "number_of_replicas", "refresh_interval", "max_result_window", "mapping.total_fields.limit",
+        "mapping.depth.limit", "mapping.nested_fields.limit", "mapping.field_name_length.limit", "mapping.coerce",
+        "mapping.ignore_malformed", "auto_expand_replicas", "codec", "hidden", "max_terms_count", "max_inner_result_window",
+        "max_docvalue_fields_search", "max_ngram_diff", "max_shingle_diff", "max_regex_length", "number_of_routing_shards",
+        "highlight.max_analyzed_offset", "query.default_field", "gc_deletes", "default_pipeline", "final_pipeline",
+        "soft_deletes.enabled", "translog.durability", "translog.sync_interval", "translog.flush_threshold_size",
+        "write.wait_for_active_shards", "priority", "store.type", "requests.cache.enable", "search.idle.after",
+    }
+)  # fmt: skip
+KNOWN_PREFIXES: Final = ("blocks.", "routing.", "merge.", "search.slowlog.", "indexing.slowlog.", "sort.", "lifecycle.")
+
+
+@dataclass(frozen=True, slots=True)
+class IndicesParts:
+    """What the service is made of. ``serving`` waits until this process serves a new index."""
+
+    log: Log
+    catalog: Catalog
+    decisions: DecisionSource
+    clock_ms: Callable[[], int]
+    new_uuid: Callable[[], str]
+    partitions_default: int
+    topic_prefix: str
+    serving: Callable[[IndexState], None]
+
+
+class IndexService:
+    """See ``pipeline.ingest.ports.Indices``."""
+
+    def __init__(self, parts: IndicesParts) -> None:
+        self._parts = parts
+
+    def index(self, name: str) -> IndexState | None:
+        """One index by its exact name, or None."""
+        return self._parts.catalog.index(name)
+
+    def indices(self) -> Sequence[IndexState]:
+        """All indices, by name."""
+        return self._parts.catalog.indices()
+
+    def create(self, name: str, settings: Mapping[str, Any], mappings: Mapping[str, Any]) -> IndexState:
+        """Create topic and index. A topic that is there already is taken over, with its records and partitions."""
+        check_index_name(name)
+        existing = self.index(name)
+        if existing is not None:
+            raise conflict(
+                "resource_already_exists",
+                f"index [{name}/{existing.uuid}] already exists",
+                index=name,
+                index_uuid=existing.uuid,
+                status=400,
+            )
+        flat = flatten_settings(settings)
+        check_settings(flat)
+        topic = topic_of(name, self._parts.topic_prefix)
+        info = self._topic(topic, flat)
+        command = CreateIndex(
+            name=name,
+            uuid=self._parts.new_uuid(),
+            topic=topic,
+            partitions=info.partitions,
+            settings={"number_of_replicas": "0", **flat, "number_of_shards": str(info.partitions)},
+            mappings=mappings,
+        )
+        try:
+            created = self._parts.catalog.propose(command)
+        except SedimentError:
+            if self._parts.log.end_offset(topic, PartitionId(0)) == LogOffset(0) and self.index(name) is None:
+                self._parts.log.delete_topic(topic)
+            raise
+        assert created is not None
+        self._parts.serving(created)
+        return created
+
+    def _topic(self, topic: TopicName, settings: Mapping[str, str]) -> TopicInfo:
+        asked = settings.get("number_of_shards")
+        partitions = _partitions(asked) if asked is not None else self._parts.partitions_default
+        known = self._parts.log.topic(topic)
+        if known is None:
+            return self._parts.log.create_topic(topic, partitions)
+        if asked is not None and known.partitions != partitions:
+            raise illegal_argument(
+                f"topic [{topic}] exists with {known.partitions} partitions: ask for number_of_shards "
+                f"[{known.partitions}] or leave it out"
+            )
+        return known
+
+    def delete(self, name: IndexName) -> None:
+        """Delete index, topic and data."""
+        index = self._known(name)
+        self._parts.catalog.propose(DeleteIndex(index.uuid))
+        try:
+            self._parts.log.delete_topic(index.topic)
+        except SedimentError as error:
+            if error.code != "topic_not_found":
+                raise
+
+    def put_mapping(self, name: IndexName, mappings: Mapping[str, Any]) -> IndexState:
+        """Merge fields into the mapping; a marker in every partition log says from which offset on it holds."""
+        index = self._known(name)
+        changed = self._parts.catalog.propose(PutMapping(index.uuid, mappings))
+        assert changed is not None
+        if changed.schema_version != index.schema_version:
+            self._mark(changed)
+        return changed
+
+    def _mark(self, index: IndexState) -> None:
+        """Write the marker, and wait until the partitions have read it: the next write of this client finds it in force."""
+        headers = ((events.OP, b"mapping"), (events.SCHEMA_VERSION, str(index.schema_version).encode()))
+        null = ByteColumn.of([None])
+        batch = AppendBatch(null, null, np.array([self._parts.clock_ms()], np.int64), {0: headers})
+        for number in range(index.partitions):
+            partition = PartitionId(number)
+            offset = int(self._parts.log.append(index.topic, partition, batch)[0])
+            self._parts.decisions.decisions(index, partition).wait(LogOffset(offset + 1), MARKER_TIMEOUT_S)
+
+    def put_settings(self, name: IndexName, settings: Mapping[str, Any]) -> IndexState:
+        """Change dynamic settings."""
+        index = self._known(name)
+        flat = flatten_settings(settings)
+        check_settings({k: v for k, v in flat.items() if v is not None})
+        fixed = sorted(FIXED_SETTINGS & set(flat))
+        if fixed:
+            shown = ", ".join(f"index.{one}" for one in fixed)
+            raise illegal_argument(
+                f"Can't update non dynamic settings [[{shown}]] for open indices [[{name}/{index.uuid}]]"
+            )
+        changed = self._parts.catalog.propose(PutSettings(index.uuid, flat))
+        assert changed is not None
+        return changed
+
+    def _known(self, name: str) -> IndexState:
+        index = self.index(name)
+        if index is None:
+            raise not_found("index_not_found", f"no such index [{name}]", index=name)
+        return index
+
+
+def _partitions(text: str) -> int:
+    if not text.lstrip("-").isdigit():
+        raise illegal_argument(f"Failed to parse value [{text}] for setting [index.number_of_shards]")
+    partitions = int(text)
+    if partitions < 1:
+        raise illegal_argument(f"Failed to parse value [{text}] for setting [index.number_of_shards] must be >= 1")
+    if partitions > PARTITIONS_MAX:
+        raise illegal_argument(
+            f"Failed to parse value [{text}] for setting [index.number_of_shards] must be <= {PARTITIONS_MAX}"
+        )
+    return partitions
+
+
+def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested or dotted settings as flat texts without ``index.``; None stays None (take the setting away)."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        path = prefix + name
+        if isinstance(value, Mapping):
+            flat.update(flatten_settings(value, path + "."))
+        else:
+            flat[path.removeprefix("index.")] = _text(value)
+    return flat
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return None if value is None else str(value)
+
+
+def check_settings(flat: Mapping[str, Any]) -> None:
+    """Raise ``illegal_argument`` in Elasticsearch's words for a setting that does not exist or cannot be read."""
+    for name, value in flat.items():
+        if name not in KNOWN_SETTINGS and not name.startswith(KNOWN_PREFIXES):
+            raise illegal_argument(
+                f"unknown setting [index.{name}] please check that any required plugins are installed, or check the "
+                "breaking changes documentation for removed settings"
+            )
+        if name == "number_of_replicas" and not str(value).isdigit():
+            raise illegal_argument(
+                f"Failed to parse value [{value}] for setting [index.number_of_replicas] must be >= 0"
+            )
+        if name == "refresh_interval":
+            refresh_ms(str(value))
+
+
+_UNITS_MS: Mapping[str, float] = {
+    "nanos": 1e-6, "micros": 1e-3, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000,
+}  # fmt: skip
+
+
+def refresh_ms(text: str) -> int:
+    """A time value such as ``1s``, ``100ms`` or ``-1`` in ms. Raises ``illegal_argument``."""
+    if text in {"-1", "0"}:
+        return int(text)
+    for unit in sorted(_UNITS_MS, key=len, reverse=True):
+        number = text.removesuffix(unit)
+        if number != text and number.strip().replace(".", "", 1).isdigit():
+            return int(float(number) * _UNITS_MS[unit])
+    raise illegal_argument(
+        f"failed to parse setting [index.refresh_interval] with value [{text}] as a time value: unit is missing or unrecognized"
+    )

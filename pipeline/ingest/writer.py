@@ -1,0 +1,222 @@
+"""The use case of writing: check, route, append, wait for what the partitions decide.
+
+Columns in, columns out: per write there is Python work only where it carries options or headers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.catalog.state import IndexState
+from pipeline.ingest.backpressure import InFlight
+from pipeline.ingest.check import Check
+from pipeline.ingest.ports import DecisionSource, Op, Outcomes, Result, WriteError, WriteOptions, Writes
+from pipeline.kernels.murmur2_kernels import partitions_of_keys
+from pipeline.log.ports import Log
+from pipeline.telemetry import names
+from pipeline.telemetry.metrics import Metrics
+from schemas import events
+from schemas.ids import LogOffset, PartitionId
+from schemas.records import AppendBatch, ByteColumn, Headers
+
+I64 = NDArray[np.int64]
+APPEND_RECORDS_MAX = 50_000  # so that decisions are read before the ring of outcomes comes round
+_OP_HEADERS: Mapping[int, Headers] = {
+    Op.CREATE: ((events.OP, b"create"),),
+    Op.UPDATE: ((events.OP, b"update"),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WriterParts:
+    """What a writer is made of."""
+
+    log: Log
+    decisions: DecisionSource
+    in_flight: InFlight
+    metrics: Metrics
+    clock_ms: Callable[[], int]
+    new_ids: Callable[[int], Sequence[bytes]]
+    executor: Executor  # appends to several partitions at once
+
+
+class LogWriter:
+    """Writes to the log of an index and answers what became of it; see ``pipeline.ingest.ports.Writer``."""
+
+    def __init__(self, parts: WriterParts) -> None:
+        self._parts = parts
+        self._check = Check()
+
+    def write(
+        self,
+        index: IndexState,
+        writes: Writes,
+        *,
+        request_id: str = "",
+        wait: bool = True,
+        timeout_s: float = 60.0,
+        traceparent: bytes = b"",
+    ) -> Outcomes:
+        """Append and (with ``wait``) return what the partitions decided."""
+        ids = self._with_ids(writes)
+        faults = self._check.faults(writes)
+        answer = _Answer(len(writes), ids, index.primary_term)
+        for row, fault in faults.items():
+            answer.refuse(row, fault)
+        rows = np.flatnonzero(answer.results == Result.PENDING)
+        with self._parts.in_flight.admit(writes.sources.nbytes):
+            partitions = self._partitions(index, ids, writes.options)
+            answer.partitions[:] = partitions
+            request = _Request(index, writes, ids, request_id, traceparent, timeout_s if wait else None)
+            parts = [(p, rows[partitions[rows] == p]) for p in np.unique(partitions[rows]).tolist()]
+            if len(parts) == 1:
+                self._write_partition(request, *parts[0], answer)
+            else:
+                tasks = [self._parts.executor.submit(self._write_partition, request, p, r, answer) for p, r in parts]
+                for task in tasks:
+                    task.result()
+        self._measure(index, writes, answer)
+        return answer.outcomes()
+
+    def _with_ids(self, writes: Writes) -> ByteColumn:
+        nulls = writes.ids.nulls
+        if nulls is None or not nulls.any():
+            return writes.ids
+        ids = writes.ids.to_list()
+        rows = np.flatnonzero(nulls).tolist()
+        for row, fresh in zip(rows, self._parts.new_ids(len(rows)), strict=True):
+            ids[row] = fresh
+        return ByteColumn.of(ids)
+
+    def _partitions(self, index: IndexState, ids: ByteColumn, options: Mapping[int, WriteOptions]) -> NDArray[np.int32]:
+        if index.partitions == 1:
+            return np.zeros(len(ids), np.int32)
+        keys = ids
+        routed = {row: o.routing.encode() for row, o in options.items() if o.routing is not None}
+        if routed:
+            values = ids.to_list()
+            for row, routing in routed.items():
+                values[row] = routing
+            keys = ByteColumn.of(values)
+        return partitions_of_keys(keys.data, keys.starts, index.partitions)
+
+    def _write_partition(self, request: "_Request", partition: int, rows: I64, answer: "_Answer") -> None:
+        for start in range(0, len(rows), APPEND_RECORDS_MAX):
+            self._append(request, PartitionId(partition), rows[start : start + APPEND_RECORDS_MAX], answer)
+
+    def _append(self, request: "_Request", partition: PartitionId, rows: I64, answer: "_Answer") -> None:
+        everything = len(rows) == len(request.writes)
+        sources = request.writes.sources
+        batch = AppendBatch(
+            keys=request.ids if everything else request.ids.take(rows),
+            values=sources if everything else sources.take(rows),
+            timestamps_ms=np.full(len(rows), self._parts.clock_ms(), np.int64),
+            headers=request.headers(rows),
+        )
+        with self._parts.metrics.timed(names.INGEST_SECONDS, index=request.index.name):
+            offsets = self._parts.log.append(request.index.topic, partition, batch)
+        answer.offsets[rows] = offsets
+        if request.timeout_s is None or not len(rows):
+            return
+        decisions = self._parts.decisions.decisions(request.index, partition)
+        decisions.wait(LogOffset(int(offsets[-1]) + 1), request.timeout_s)
+        results, seq_nos, versions, errors = decisions.of(offsets)
+        answer.results[rows] = results
+        answer.seq_nos[rows] = seq_nos
+        answer.versions[rows] = versions
+        if errors:
+            row_of = dict(zip(offsets.tolist(), rows.tolist(), strict=True))
+            answer.errors.update({row_of[offset]: error for offset, error in errors.items()})
+
+    def _measure(self, index: IndexState, writes: Writes, answer: "_Answer") -> None:
+        metrics = self._parts.metrics
+        refused = int(np.isin(answer.results, (Result.REJECTED, Result.MISSING)).sum())
+        clashed = int((answer.results == Result.CONFLICT).sum())
+        for outcome, count in (
+            ("accepted", len(writes) - refused - clashed),
+            ("rejected", refused),
+            ("conflict", clashed),
+        ):
+            if count:
+                metrics.add(names.INGEST_DOCUMENTS, count, index=index.name, outcome=outcome)
+        metrics.add(names.INGEST_BYTES, writes.sources.nbytes, index=index.name)
+        metrics.observe(names.INGEST_BATCH_DOCUMENTS, len(writes), index=index.name)
+        metrics.set(names.INGEST_IN_FLIGHT_BYTES, self._parts.in_flight.bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    index: IndexState
+    writes: Writes
+    ids: ByteColumn
+    request_id: str
+    traceparent: bytes
+    timeout_s: float | None
+
+    def headers(self, rows: I64) -> dict[int, Headers]:
+        """The headers of the rows that need any, by their place in ``rows``."""
+        options, ops = self.writes.options, self.writes.ops[rows]
+        found: dict[int, Headers] = {}
+        for place in np.flatnonzero((ops == Op.CREATE) | (ops == Op.UPDATE)).tolist():
+            found[place] = _OP_HEADERS[int(ops[place])]
+        if options:
+            for place, row in enumerate(rows.tolist()):
+                if row in options:
+                    found[place] = (*found.get(place, ()), *_option_headers(options[row]))
+        if self.request_id:
+            for place, row in enumerate(rows.tolist()):
+                own = (events.REQUEST_ID, f"{self.request_id}/{row}".encode())
+                found[place] = (*found.get(place, ()), own)
+        if self.traceparent and len(rows):
+            found[0] = (*found.get(0, ()), (events.TRACEPARENT, self.traceparent))
+        return found
+
+
+def _option_headers(options: WriteOptions) -> Headers:
+    given: list[tuple[str, bytes]] = []
+    for name, value in (
+        (events.IF_SEQ_NO, options.if_seq_no),
+        (events.IF_PRIMARY_TERM, options.if_primary_term),
+        (events.VERSION, options.version),
+        (events.ROUTING, options.routing),
+    ):
+        if value is not None:
+            given.append((name, str(value).encode()))
+    if options.version_type != "internal":
+        given.append((events.VERSION_TYPE, options.version_type.encode()))
+    return tuple(given)
+
+
+class _Answer:
+    """The outcomes while they come in, row by row of the request."""
+
+    def __init__(self, rows: int, ids: ByteColumn, primary_term: int) -> None:
+        self.results = np.zeros(rows, np.uint8)
+        self.seq_nos = np.full(rows, -1, np.int64)
+        self.versions = np.full(rows, -1, np.int64)
+        self.partitions = np.zeros(rows, np.int32)
+        self.offsets = np.full(rows, -1, np.int64)
+        self.errors: dict[int, WriteError] = {}
+        self._ids = ids
+        self._primary_term = primary_term
+
+    def refuse(self, row: int, error: WriteError) -> None:
+        """Answer a row without appending it."""
+        self.results[row] = Result.REJECTED
+        self.errors[row] = error
+
+    def outcomes(self) -> Outcomes:
+        """As the caller gets them."""
+        return Outcomes(
+            self.results,
+            self.seq_nos,
+            self.versions,
+            self.partitions,
+            self.offsets,
+            self._ids,
+            self._primary_term,
+            self.errors,
+        )
