@@ -18,7 +18,7 @@ U32 = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class DistinctTerms:
     """Distinct byte strings in order of first appearance: term t is data[begins[t]:ends[t]], met counts[t] times.
 
     ``data`` is readable 8 bytes beyond each term.
@@ -48,7 +48,7 @@ class Tokens:
 
     ids: U32
     starts: I64
-    terms: Terms
+    terms: DistinctTerms
     positions: U32 | None = None
 
     @property
@@ -83,7 +83,7 @@ def tokenize(
     return _without(tokens, analyzer.stop_words) if analyzer.stop_words else tokens
 
 
-def intern_column(values: ByteColumn, scratch: Scratch) -> tuple[U32, Terms]:
+def intern_column(values: ByteColumn, scratch: Scratch) -> tuple[U32, DistinctTerms]:
     """Number the values of a column: (number of each value, distinct values). Nulls count as empty strings."""
     count = len(values)
     ids = scratch.array("ids", np.uint32, count)
@@ -92,15 +92,15 @@ def intern_column(values: ByteColumn, scratch: Scratch) -> tuple[U32, Terms]:
     table = scratch.zeros("table", np.uint64, 2 * TABLE_SIZE_MIN)
     terms = intern_values(values.data, values.starts, table, ids, firsts, counts)
     first = firsts[:terms]
-    return ids, Terms(values.data, values.starts[first], values.starts[first + 1], counts[:terms])
+    return ids, DistinctTerms(values.data, values.starts[first], values.starts[first + 1], counts[:terms])
 
 
-def _whole(values: ByteColumn, scratch: Scratch) -> tuple[U32, I64, Terms]:
+def _whole(values: ByteColumn, scratch: Scratch) -> tuple[U32, I64, DistinctTerms]:
     ids, terms = intern_column(values, scratch)
     return ids, np.arange(len(values) + 1), terms
 
 
-def _cut(analyzer: Analyzer, values: ByteColumn, scratch: Scratch) -> tuple[U32, I64, Terms]:
+def _cut(analyzer: Analyzer, values: ByteColumn, scratch: Scratch) -> tuple[U32, I64, DistinctTerms]:
     known = characters()
     size = values.nbytes
     longest = int(np.diff(values.starts).max(initial=0))
@@ -116,7 +116,7 @@ def _cut(analyzer: Analyzer, values: ByteColumn, scratch: Scratch) -> tuple[U32,
         known.classes, known.kinds, known.lower,
         table, spans, arena, term_starts, counts, ids, value_starts,
     )  # fmt: skip
-    found = Terms(arena, term_starts[:terms], term_starts[1 : terms + 1], counts[:terms])
+    found = DistinctTerms(arena, term_starts[:terms], term_starts[1 : terms + 1], counts[:terms])
     return ids[: value_starts[-1]], value_starts, found
 
 
@@ -142,6 +142,6 @@ def _without(tokens: Tokens, words: frozenset[str]) -> Tokens:
     return Tokens(
         new_numbers[tokens.ids[keep]].astype(np.uint32),
         kept[tokens.starts],
-        Terms(terms.data, terms.begins[~stop], terms.ends[~stop], terms.counts[~stop]),
+        DistinctTerms(terms.data, terms.begins[~stop], terms.ends[~stop], terms.counts[~stop]),
         positions[keep],
     )

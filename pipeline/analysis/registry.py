@@ -8,41 +8,8 @@ from schemas.errors import illegal_argument
 
 # Lucene's EnglishAnalyzer.ENGLISH_STOP_WORDS_SET.
 ENGLISH_STOP_WORDS: Final = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "such",
-        "that",
-        "the",
-        "their",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "was",
-        "will",
-        "with",
-    ]
+    b"a an and are as at be but by for if in into is it no not of on or such that the their then there these "
+    b"they this to was will with".decode().split()
 )
 DEFAULT: Final = "standard"
 _BUILT_IN: Final[Mapping[str, Analyzer]] = {

@@ -49,15 +49,13 @@ def slots_of_tokens(
 
 
 @kernel
-def slots_of_ordinals(ordinals: U32Array, starts: I64Array, slot_starts: I64Array, slots: U64Array) -> None:
-    """Counting sort of the documents by term: starts int64[n + 1] gives each document's distinct ordinals."""
+def slots_of_values(rows: I64Array, ordinals: U32Array, slot_starts: I64Array, slots: U64Array) -> None:
+    """Counting sort of documents by term: document rows[v] has term ordinals[v], each pair once, rows ascending."""
     cursor = slot_starts.copy()
-    for d in range(starts.shape[0] - 1):
-        document = np.uint64(d) << SHIFT
-        for k in range(starts[d], starts[d + 1]):
-            term = ordinals[k]
-            slots[cursor[term]] = document
-            cursor[term] += 1
+    for v in range(rows.shape[0]):
+        term = ordinals[v]
+        slots[cursor[term]] = np.uint64(rows[v]) << SHIFT
+        cursor[term] += 1
 
 
 @kernel

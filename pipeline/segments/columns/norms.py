@@ -1,6 +1,6 @@
 """Field lengths in one byte: Lucene's SmallFloat.intToByte4, the quantisation that BM25 scores are computed with.
 
-Lengths up to 39 are exact; above, four significant bits are kept (rounded down), so a byte orders lengths as they are.
+Lengths up to 40 are exact; above, four significant bits are kept (rounded down), so a byte orders lengths as they are.
 """
 
 from typing import Any
@@ -31,6 +31,7 @@ _NORM_OF_SMALL = (np.searchsorted(NORM_LENGTHS, np.arange(_DIRECT), "right") - 1
 def norms_of(lengths: NDArray[Any]) -> NDArray[np.uint8]:
     """The norm byte of each length: the greatest whose length is not above it."""
     if len(lengths) == 0 or int(lengths.max()) < _DIRECT:
-        return _NORM_OF_SMALL[lengths]
+        small: NDArray[np.uint8] = _NORM_OF_SMALL[lengths]
+        return small
     norms = np.searchsorted(NORM_LENGTHS, lengths.astype(np.int64), "right") - 1
     return norms.astype(np.uint8)

@@ -1,0 +1,149 @@
+"""A batch of columns to a segment: every field inverted or laid out by document, sources compressed.
+
+Nothing here works document by document in Python. The result depends on the arguments only, so a replay builds the
+same segment.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.analysis.columns import intern_column, tokenize
+from pipeline.analysis.registry import build_analyzer
+from pipeline.analysis.scratch import Scratch
+from pipeline.json_columns.columns import BytesValues, NumberValues, Values
+from pipeline.segments.columns.inverted import (
+    Fields,
+    distinct_ordinals,
+    padded,
+    write_keyword_postings,
+    write_keyword_terms,
+    write_text,
+)
+from pipeline.segments.columns.numbers import Slotted, present_of, slot, sort_within
+from pipeline.segments.columns.sources import write_sources
+from pipeline.segments.format import NO_ORDINAL, Array, FieldMeta, SegmentData, SegmentMeta
+from schemas.ids import NO_OFFSET, SegmentId
+from schemas.mapping import Field, FieldType, IndexMapping
+from schemas.records import ByteColumn
+
+I64 = NDArray[np.int64]
+
+
+def build_segment(  # noqa: PLR0913  the columns of a batch, by name
+    *,
+    segment_id: SegmentId,
+    schema_version: int,
+    documents: int,
+    columns: Mapping[str, Values],
+    mapping: IndexMapping,
+    ids: ByteColumn,
+    seq_nos: I64,
+    versions: I64,
+    offsets: I64,
+    timestamps: I64,
+    sources: ByteColumn,
+    routing: ByteColumn | None = None,
+    scratch: Scratch | None = None,
+) -> SegmentData:
+    """The segment of documents 0..n-1.
+
+    Rows of `columns` are document numbers; a path without values in this batch may be missing or empty. Every path with
+    values is a leaf of `mapping`. The segment shares no memory with the arguments but the int64 arrays.
+    """
+    scratch = scratch or Scratch()
+    arrays: dict[str, Array] = {
+        **_byte_arrays("id", ids),
+        "seq_no": seq_nos,
+        "version": versions,
+        "offset": offsets,
+        "timestamp": timestamps,
+    }
+    if routing is not None and routing.nbytes:
+        arrays |= _byte_arrays("routing", routing)
+    fields: list[FieldMeta] = []
+    for path in sorted(p for p, values in columns.items() if len(values.rows)):
+        field, made = _build_field(mapping.fields[path], len(fields), columns[path], documents, scratch)
+        fields.append(field)
+        arrays |= {f"f{field.number}/{name}": array for name, array in made.items()}
+    stored = write_sources(sources)
+    arrays |= {
+        "source/data": stored.data,
+        "source/blocks": stored.blocks,
+        "source/starts": stored.starts,
+    }
+    meta = SegmentMeta(
+        id=segment_id,
+        documents=documents,
+        schema_version=schema_version,
+        offset_min=int(offsets.min(initial=np.iinfo(np.int64).max)) if documents else NO_OFFSET,
+        offset_max=int(offsets.max(initial=NO_OFFSET)),
+        source_bytes=sources.nbytes,
+        fields=tuple(fields),
+    )
+    return SegmentData(meta, arrays)
+
+
+def _byte_arrays(name: str, column: ByteColumn) -> dict[str, Array]:
+    first, last = column.starts[0], column.starts[-1]
+    return {
+        f"{name}/data": padded(column.data[first:last]),
+        f"{name}/starts": column.starts - first,
+    }
+
+
+def _build_field(
+    field: Field, number: int, values: Values, documents: int, scratch: Scratch
+) -> tuple[FieldMeta, Fields]:
+    """A field's description and its arrays by the names of ``pipeline.segments.format``, without prefix."""
+    if isinstance(values, NumberValues):
+        made, tokens = _build_numbers(field, values, documents), 0
+    elif field.type is FieldType.TEXT:
+        made, tokens = _build_text(field, values, documents, scratch)
+    else:
+        made, tokens = _build_keyword(field, values, documents, scratch), 0
+    present = present_of(values.rows, documents)
+    if present is not None:
+        made["present"] = present
+    meta = FieldMeta(
+        path=field.path,
+        number=number,
+        type=field.type.value,
+        documents=documents if present is None else int(present.sum(dtype=np.int64)),
+        tokens=tokens,
+        terms=len(made["terms/starts"]) - 1 if "terms/starts" in made else 0,
+    )
+    return meta, made
+
+
+def _build_text(field: Field, values: BytesValues, documents: int, scratch: Scratch) -> tuple[Fields, int]:
+    if not field.index:
+        return {}, 0
+    analyzer = build_analyzer(field.analyzer)
+    tokens = tokenize(analyzer, rows=values.rows, values=values.values, documents=documents, scratch=scratch)
+    return write_text(tokens, norms=field.norms, scratch=scratch), len(tokens.ids)
+
+
+def _build_keyword(field: Field, values: BytesValues, documents: int, scratch: Scratch) -> Fields:
+    if not (field.index or field.doc_values):
+        return {}
+    ids, terms = intern_column(values.values, scratch)
+    made, by_value = write_keyword_terms(terms, ids)
+    rows, ordinals = distinct_ordinals(values.rows, by_value)
+    if field.index:
+        made |= write_keyword_postings(rows, ordinals, len(terms), scratch=scratch)
+    if field.doc_values:
+        made |= _slot_arrays("ordinals", slot(rows, ordinals, documents, NO_ORDINAL))
+    return made
+
+
+def _build_numbers(field: Field, values: NumberValues, documents: int) -> Fields:
+    if not (field.index or field.doc_values):
+        return {}
+    ordered = sort_within(values.rows, values.values)
+    return _slot_arrays("values", slot(values.rows, ordered, documents, 0))
+
+
+def _slot_arrays(name: str, slotted: Slotted) -> Fields:
+    return {name: slotted.values} | ({} if slotted.starts is None else {"starts": slotted.starts})

@@ -1,0 +1,95 @@
+"""The stored documents: zstd blocks of SOURCE_BLOCK_DOCS documents, compressed and read without the interpreter lock.
+
+Block b holds documents [64 b, 64 b + 64), their bytes one after another, as one zstd frame at level 1 that carries its content
+size. Blocks are cut by document number, never by size, so that the same documents give the same bytes however they came
+into the segment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from pipeline.segments.format import SOURCE_BLOCK_DOCS
+from schemas.errors import damaged
+from schemas.records import ByteColumn
+
+I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
+LEVEL: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """source/data, source/blocks and source/starts of ``pipeline.segments.format``."""
+
+    data: U8
+    blocks: I64
+    starts: I64
+
+    @property
+    def documents(self) -> int:
+        """How many."""
+        return len(self.starts) - 1
+
+    def read(self, documents: I64) -> list[bytes]:
+        """The sources of these documents, in this order; each block is decompressed once."""
+        needed, inverse = np.unique(documents // SOURCE_BLOCK_DOCS, return_inverse=True)
+        buffers = [self.block(int(b)) for b in needed]
+        bases = self.starts[needed * SOURCE_BLOCK_DOCS]
+        begins = (self.starts[documents] - bases[inverse]).tolist()
+        ends = (self.starts[documents + 1] - bases[inverse]).tolist()
+        return [buffers[b][begin:end] for b, begin, end in zip(inverse.tolist(), begins, ends, strict=True)]
+
+    def block(self, number: int) -> bytes:
+        """The uncompressed bytes of one block."""
+        first = number * SOURCE_BLOCK_DOCS
+        last = min(first + SOURCE_BLOCK_DOCS, self.documents)
+        size = int(self.starts[last] - self.starts[first])
+        frame = self.data[self.blocks[number] : self.blocks[number + 1]]
+        try:
+            content: bytes = zstandard.ZstdDecompressor().decompress(frame.data, max_output_size=size)
+        except zstandard.ZstdError as error:
+            raise damaged(f"source block {number} cannot be decompressed: {error}") from error
+        if len(content) != size:
+            raise damaged(f"source block {number} holds {len(content)} bytes instead of {size}")
+        return content
+
+
+def write_sources(sources: ByteColumn) -> Sources:
+    """Compress the sources of documents 0..n-1."""
+    starts = sources.starts - sources.starts[0]
+    edges = sources.starts[block_edges(len(sources))]
+    frames = compress(sources.data, edges)
+    blocks = np.zeros(len(frames) + 1, np.int64)
+    np.cumsum([len(f) for f in frames], out=blocks[1:])
+    data = np.concatenate(frames) if frames else np.zeros(0, np.uint8)
+    return Sources(data, blocks, starts)
+
+
+def block_edges(documents: int) -> I64:
+    """int64[b + 1]: the document each block begins with, and the number of documents."""
+    edges = np.arange(0, documents + SOURCE_BLOCK_DOCS, SOURCE_BLOCK_DOCS)
+    return np.minimum(edges, documents) if documents else edges[:1]
+
+
+def compress(data: U8, edges: I64) -> Sequence[U8]:
+    """data[edges[b]:edges[b + 1]] as one zstd frame each. Releases the interpreter lock."""
+    if len(edges) < 2:
+        return []
+    segments = np.empty((len(edges) - 1, 2), np.uint64)
+    segments[:, 0] = edges[:-1] - edges[0]
+    segments[:, 1] = np.diff(edges)
+    content = data[edges[0] : edges[-1]]
+    if not segments[:, 1].all():  # the library refuses empty segments
+        return [_frame(content[int(a) : int(a + n)]) for a, n in segments]
+    buffer: Any = zstandard.BufferWithSegments(content, segments.tobytes())
+    frames: Any = zstandard.ZstdCompressor(level=LEVEL).multi_compress_to_buffer(buffer, threads=0)
+    return [np.frombuffer(frames[i], np.uint8) for i in range(len(frames))]
+
+
+def _frame(content: U8) -> U8:
+    return np.frombuffer(zstandard.ZstdCompressor(level=LEVEL).compress(content.data), np.uint8)
