@@ -1,0 +1,92 @@
+"""A stored segment as a mapping of arrays: each is read, checked and joined when it is first asked for."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from pipeline.rocks.ports import Store
+from pipeline.segments.chunks.cache import ArrayCache, CacheKey
+from pipeline.segments.chunks.keys import chunk_key
+from pipeline.segments.chunks.pieces import padded, read_chunks
+from pipeline.segments.format import Array
+from pipeline.segments.manifest import StoredArray, StoredSegment
+from schemas.limits import CHUNK_BYTES
+
+
+class StoredArrays(Mapping[str, Array]):
+    """Arrays of one stored segment, equal to those it was made from; any thread may read.
+
+    An array lies in memory with READABLE_PAD_BYTES zero bytes before and after it. Nobody may write to it. While this object lives,
+    the segment's chunks stay in the store, also where the segment was dropped.
+    """
+
+    def __init__(self, stored: StoredSegment, store: Store, cache: ArrayCache, space: int) -> None:
+        self._stored = stored
+        self._arrays = {array.name: array for array in stored.arrays}
+        self._store = store
+        self._cache = cache
+        self._space = space
+
+    @override
+    def __getitem__(self, name: str) -> Array:
+        """Raises KeyError for a name the segment does not have, DAMAGED where its bytes are not what was written."""
+        array = self._arrays[name]
+        key = CacheKey(self._space, self._stored.meta.id, name)
+        return self._cache.get(key, partial(self._load, array))
+
+    @override
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def read_range(self, name: str, start: int, end: int) -> NDArray[np.uint8]:
+        """``self[name][start:end]`` of a uint8 array, reading no more than the chunks that hold it."""
+        array = self._arrays[name]
+        assert array.dtype == "|u1"
+        assert 0 <= start <= end <= array.nbytes
+        whole = self._cache.find(CacheKey(self._space, self._stored.meta.id, name))
+        if whole is not None:
+            return whole[start:end]
+        first, last = start // CHUNK_BYTES, max(end - 1, start) // CHUNK_BYTES
+        if start == end:
+            return padded(0)
+        if first == last:
+            return self._chunk(array, first)[start - first * CHUNK_BYTES : end - first * CHUNK_BYTES]
+        data = padded(end - start)
+        for number in range(first, last + 1):
+            low, high = max(start, number * CHUNK_BYTES), min(end, (number + 1) * CHUNK_BYTES)
+            base = number * CHUNK_BYTES
+            data[low - start : high - start] = self._chunk(array, number)[low - base : high - base]
+        return data
+
+    def _load(self, array: StoredArray) -> Array:
+        segment = self._stored.meta.id
+        key_of = partial(chunk_key, segment, array.name)
+        what = f"array {array.name} of segment {segment}"
+        data = read_chunks(self._store, key_of, array.crcs, array.nbytes, what=what)
+        return data.view(array.dtype).reshape(array.shape)
+
+    def _chunk(self, array: StoredArray, number: int) -> NDArray[np.uint8]:
+        segment = self._stored.meta.id
+
+        def load() -> NDArray[np.uint8]:
+            start = number * CHUNK_BYTES
+            return read_chunks(
+                self._store,
+                lambda _: chunk_key(segment, array.name, number),
+                array.crcs[number : number + 1],
+                min(CHUNK_BYTES, array.nbytes - start),
+                what=f"array {array.name} from byte {start} of segment {segment}",
+            )
+
+        return self._cache.get(CacheKey(self._space, segment, array.name, number), load)
