@@ -46,6 +46,7 @@ class Reject:
     reason: str  # for a person; names the field and shows a preview of the value, as Elasticsearch does
     field: str = ""
     position: int = -1
+    cause: str = ""  # what Elasticsearch would show as ``caused_by``
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,108 @@
+"""A scanned batch to one column per field, with Elasticsearch's coercions; rejects; unknown fields.
+
+For each place of the mapping that has leaves in the batch (``paths``), the leaves of all documents are turned into the
+field's column at once. What a field does not take becomes a problem of its document (``rejects``); what the mapping does
+not know goes to ``inference``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.json_columns import conversions
+from pipeline.json_columns.columns import BytesValues, Extracted, NumberValues, Reject, Values
+from pipeline.json_columns.inference import Unknown, infer
+from pipeline.json_columns.kernels.tape_kernels import EMPTY_ARRAY, KIND, NULL, OBJECT
+from pipeline.json_columns.kernels.value_kernels import keep_rows, order_by_group
+from pipeline.json_columns.paths import Meaning, Place, resolution
+from pipeline.json_columns.rejects import Problems, not_an_object, refused
+from pipeline.json_columns.scanner import Tape, readonly
+from pipeline.kernels.arrays import I32Array
+from schemas.mapping import Field, FieldType, IndexMapping
+
+
+def extract(tape: Tape, mapping: IndexMapping) -> Extracted:
+    """The columns of all fields that have a value in the batch, by the field's path (multi-fields included).
+
+    ``rejects`` has one entry per rejected document, by row, the tape's own errors among them: the first problem of the
+    document in the order of its bytes. A field with neither index nor doc values is checked and has no column.
+    """
+    places = resolution(tape.table, mapping)
+    group_of_path = places.group_of_path(tape.table, tape.path_count)
+    leaves = tape.leaves
+    first, order = order_by_group(leaves.paths, len(leaves.rows), group_of_path, len(places.groups))
+    problems = Problems()
+    columns: dict[str, Values] = {}
+    unknown: list[Unknown] = []
+    for group in np.flatnonzero(first[1:] > first[:-1]):
+        place = places.groups[group]
+        chosen = order[first[group] : first[group + 1]]
+        match place.meaning:
+            case Meaning.FIELD:
+                columns.update(_columns(tape, place, chosen, problems))
+            case Meaning.UNKNOWN:
+                unknown.append(Unknown(place, chosen))
+            case Meaning.OBJECT:
+                _check_objects(tape, place, chosen, problems)
+            case Meaning.REFUSED:
+                assert place.reason is not None
+                problems.add(chosen, 0, refused(place.reason))
+            case Meaning.IGNORED:
+                pass  # such places have no group
+    candidates = infer(tape, mapping, unknown, problems)
+    rejects = _merge(tape.errors, problems.rejects(tape))
+    return Extracted(columns, rejects, candidates.without({one.row for one in rejects}))
+
+
+def select(columns: Mapping[str, Values], row_to_doc: I32Array) -> Mapping[str, Values]:
+    """The same columns with rows renumbered: row r becomes ``row_to_doc[r]`` (int32[rows]), those with -1 are left out.
+
+    Where nothing is left out the values are shared, not copied. ``row_to_doc`` ascends where it is >= 0.
+    """
+    if not (row_to_doc < 0).any():
+        return {name: replace(one, rows=row_to_doc[one.rows]) for name, one in columns.items()}
+    return {name: _selected(one, readonly(row_to_doc)) for name, one in columns.items()}
+
+
+def _selected(one: Values, row_to_doc: NDArray[np.generic]) -> Values:
+    kept, docs = np.empty(len(one.rows), np.int64), np.empty(len(one.rows), np.int32)
+    count = keep_rows(readonly(one.rows), row_to_doc, kept, docs)
+    rows = docs[:count]
+    if count == len(one.rows):
+        return replace(one, rows=rows)
+    if isinstance(one, NumberValues):
+        return NumberValues(rows, one.values[kept[:count]])
+    starts = one.values.starts
+    values = conversions.copied(one.values.data, starts[:-1][kept[:count]], starts[1:][kept[:count]])
+    return BytesValues(rows, values)
+
+
+def _columns(tape: Tape, place: Place, leaves: I32Array, problems: Problems) -> list[tuple[str, Values]]:
+    """The columns of a field and its multi-fields."""
+    found: list[tuple[str, Values]] = []
+    for one in place.fields:
+        values = _CONVERSIONS[one.type](tape, one, leaves, problems)
+        if one.index or one.doc_values:
+            found.append((one.path, values))
+    return found
+
+
+def _check_objects(tape: Tape, place: Place, leaves: I32Array, problems: Problems) -> None:
+    """An object may be given as an object, null or an empty array only."""
+    kinds = tape.leaves.kinds[leaves] & KIND
+    concrete = (kinds != OBJECT) & (kinds != NULL) & (kinds != EMPTY_ARRAY)
+    if concrete.any():
+        problems.add(leaves[concrete], 0, not_an_object(place.name))
+
+
+def _merge(malformed: Sequence[Reject], others: Sequence[Reject]) -> Sequence[Reject]:
+    """By row; a document that is not well-formed has no leaves, so no row is in both."""
+    if not malformed:
+        return others
+    return sorted([*malformed, *others], key=lambda one: one.row)
+
+
+_Conversion = Callable[[Tape, Field, I32Array, Problems], Values]
+_CONVERSIONS: Mapping[FieldType, _Conversion] = conversions.BY_TYPE

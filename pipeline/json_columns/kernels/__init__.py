@@ -1,0 +1,9 @@
+"""The compiled loops of the JSON columns, bottom up.
+
+``mask_kernels``: 64 bytes at a time to the positions that matter; escapes, UTF-8.
+``tape_kernels``: documents to a tape of leaves; the table of paths.
+``number_kernels``: decimal digits to exact int64 and correctly rounded float64.
+``value_kernels``: leaves of one field to strings and booleans; slices to contiguous columns; lines.
+``date_kernels``: date formats, compiled to small programs, run over a column.
+``address_kernels``: IP addresses to 16 bytes.
+"""

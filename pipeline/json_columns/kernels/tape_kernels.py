@@ -1,0 +1,503 @@
+# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,no-any-return"
+"""Stage two of the JSON scanner: documents to a tape of leaves; the table of paths.
+
+A state machine walks the marks of stage one (``mask_kernels``). Each key is interned under its parent: (parent path, key
+bytes) -> path number, by open addressing. Each leaf (string, number, literal, object, empty array) becomes one entry
+of the tape. Path *numbers* depend on the order of arrival, path *names* do not; nothing else that a document yields
+depends on its neighbours.
+
+    {"a": {"b": [1, "x"]}, "c": null}      paths  0 a    1 a/b    2 c
+    tape   object a   whole 1 a/b   string x a/b   null c
+
+A document either goes onto the tape as a whole or becomes one error: then its leaves and the paths it added are taken
+back. Where an array is too small the kernel returns before the document, and goes on after the caller has grown it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.json_columns.kernels.mask_kernels import (
+    FULL,
+    NON_ASCII,
+    ZERO,
+    check_escapes,
+    count_bits,
+    find_marks,
+    unescape,
+    utf8_error_at,
+)
+from pipeline.kernels.arrays import BoolArray, I32Array, I64Array, U8Array, U64Array
+from pipeline.kernels.compile import kernel
+from pipeline.kernels.simd_kernels import address_of, load64
+from schemas.limits import DEPTH_MAX
+
+# the low three bits of a leaf's kind, and its flags
+EMPTY_ARRAY, STRING, WHOLE, DECIMAL, TRUE, FALSE, NULL, OBJECT = range(8)
+KIND = 7
+ESCAPED_FLAG = 8  # the string has escapes
+NON_ASCII_FLAG = NON_ASCII  # 16: the string has characters beyond ASCII
+IN_ARRAY_FLAG = 32
+
+# codes of errors; their words stand in json_columns.rejects
+UNEXPECTED, TRUNCATED, _ESCAPE, CONTROL, _SURROGATE, BAD_UTF8, TOO_DEEP, NOT_A_NUMBER = range(1, 9)
+TRAILING, NOT_AN_OBJECT, DUPLICATE_KEY, TOO_MANY_PATHS, KEY_TOO_LONG, EMPTY_DOCUMENT = range(9, 15)
+
+DOCUMENT_PATHS_MAX = 10_000  # distinct paths of one document
+KEY_BYTES_MAX = 50_000  # as Jackson's limit of a name
+
+# indices of the state that survives a call
+(
+    NEXT_ROW,
+    LEAVES,
+    PATHS,
+    ARENA_END,
+    OBJECTS,
+    ERRORS,
+    LEAVES_WANTED,
+    PATHS_WANTED,
+    ARENA_WANTED,
+    STATE_SIZE,
+) = range(10)
+
+MULTIPLY_A = np.uint64(0x9E3779B97F4A7C15)
+MULTIPLY_B = np.uint64(0xD6E8FEB86659FD93)
+MINUS = 45
+PLUS = 43
+WORD_TRUE, WORD_FALSE, WORD_NULL, WORD_NAN, WORD_INFINITY = (
+    np.uint64(int.from_bytes(word, "little")) for word in (b"true", b"false", b"null", b"NaN", b"Infinity")
+)
+
+
+class PathArrays(NamedTuple):
+    """The table of paths: ``slots`` int32[power of two] holds path numbers or -1; the others have a place per path.
+
+    ``touched`` is the number of the object that had this key last. ``arena`` holds the keys' bytes.
+    """
+
+    slots: I32Array
+    hashes: U64Array
+    parents: I32Array
+    offsets: I64Array
+    lengths: I32Array
+    slot_of: I64Array
+    touched: I64Array
+    arena: U8Array
+
+
+class TapeArrays(NamedTuple):
+    """The leaves, in document order. ``starts`` and ``ends`` are positions in the data, a string's quotes left out."""
+
+    rows: I32Array
+    paths: I32Array
+    kinds: U8Array
+    starts: I64Array
+    ends: I64Array
+    cuts: I32Array  # bytes that unescaping removes
+
+
+class ErrorArrays(NamedTuple):
+    """The documents that are not well formed: row, position in the document, code."""
+
+    rows: I32Array
+    positions: I64Array
+    codes: U8Array
+
+
+class Scratch(NamedTuple):
+    """Stage one's output for one document."""
+
+    marks: I32Array
+    escapes: U64Array
+    hard: U64Array
+    highs: U64Array
+
+
+@kernel
+def is_word(base: int, p: int, left: int, word: int, length: int) -> bool:
+    """Are the next bytes this word?"""
+    return left >= length and (load64(base, p) & (FULL >> np.uint64(64 - 8 * length))) == word
+
+
+@kernel
+def skip_digits(data: U8Array, p: int, end: int) -> int:
+    """The first position that is not a digit."""
+    while p < end and data[p] >= 48 and data[p] <= 57:
+        p += 1
+    return p
+
+
+@kernel
+def read_number(data: U8Array, base: int, p: int, end: int) -> tuple[int, int]:
+    """Kind and end of the number at p; kind < 0: minus an error code."""
+    kind = WHOLE
+    if data[p] == MINUS:
+        p += 1
+    if p < end and data[p] == 48:
+        p += 1
+    else:
+        q = skip_digits(data, p, end)
+        if q == p:
+            return (-NOT_A_NUMBER if is_word(base, p, end - p, WORD_INFINITY, 8) else -UNEXPECTED), p
+        p = q
+    if p < end and data[p] == 46:
+        q = skip_digits(data, p + 1, end)
+        kind = DECIMAL
+        if q == p + 1:
+            return -UNEXPECTED, p
+        p = q
+    if p < end and (data[p] | 32) == 101:
+        p += 1
+        kind = DECIMAL
+        if p < end and (data[p] == PLUS or data[p] == MINUS):
+            p += 1
+        q = skip_digits(data, p, end)
+        if q == p:
+            return -UNEXPECTED, p
+        p = q
+    return kind, p
+
+
+@kernel
+def read_scalar(data: U8Array, base: int, p: int, end: int) -> tuple[int, int]:
+    """Kind and end of the literal or number at p; kind < 0: minus an error code."""
+    c = data[p]
+    left = end - p
+    kind = -UNEXPECTED
+    q = p
+    if c == MINUS or (c >= 48 and c <= 57):
+        kind, q = read_number(data, base, p, end)
+    elif c == 116 and is_word(base, p, left, WORD_TRUE, 4):
+        kind = TRUE
+        q = p + 4
+    elif c == 102 and is_word(base, p, left, WORD_FALSE, 5):
+        kind = FALSE
+        q = p + 5
+    elif c == 110 and is_word(base, p, left, WORD_NULL, 4):
+        kind = NULL
+        q = p + 4
+    elif is_word(base, p, left, WORD_NAN, 3) or is_word(base, p, left, WORD_INFINITY, 8):
+        kind = -NOT_A_NUMBER
+    if kind > 0 and q < end:  # white space or an operator must follow
+        c = data[q]
+        if not (c == 44 or c == 125 or c == 93 or c == 32 or c == 10 or c == 13 or c == 9):
+            kind = -UNEXPECTED
+    return kind, q
+
+
+@kernel
+def intern(base: int, offset: int, length: int, parent: int, seed: int, paths: PathArrays, count: int, end: int) -> int:
+    """The number of the path (parent, key); ``count`` if it is new: then all but the key's bytes is registered."""
+    arena = address_of(paths.arena)
+    mask = np.uint64(paths.slots.shape[0] - 1)
+    h = (np.uint64(parent + 1) * MULTIPLY_B) ^ seed ^ np.uint64(length)
+    j = 0
+    while j + 8 < length:
+        h = (h ^ load64(base, offset + j)) * MULTIPLY_A
+        h ^= h >> np.uint64(29)
+        j += 8
+    tail = FULL >> np.uint64(64 - 8 * (length - j)) if length > 0 else ZERO
+    word = load64(base, offset + j) & tail
+    h = (h ^ word) * MULTIPLY_A
+    h ^= h >> np.uint64(32)
+    slot = np.int64((h >> np.uint64(8)) & mask)
+    while paths.slots[slot] >= 0:
+        t = np.int64(paths.slots[slot])
+        if paths.hashes[t] == h and paths.parents[t] == parent and paths.lengths[t] == length:
+            there = paths.offsets[t]
+            j = 0
+            equal = True
+            while j + 8 < length:
+                if load64(base, offset + j) != load64(arena, there + j):
+                    equal = False
+                    break
+                j += 8
+            if equal and word == (load64(arena, there + j) & tail):
+                return t
+        slot = np.int64(np.uint64(slot + 1) & mask)
+    paths.slots[slot] = count
+    paths.hashes[count] = h
+    paths.parents[count] = parent
+    paths.offsets[count] = end
+    paths.lengths[count] = length
+    paths.slot_of[count] = slot
+    paths.touched[count] = -1
+    return count
+
+
+@kernel
+def fill_slots(paths: PathArrays, count: int) -> None:
+    """Register the first ``count`` paths in an empty slot array (after it grew)."""
+    mask = np.uint64(paths.slots.shape[0] - 1)
+    paths.slots[:] = -1
+    for i in range(count):
+        slot = np.int64((paths.hashes[i] >> np.uint64(8)) & mask)
+        while paths.slots[slot] >= 0:
+            slot = np.int64(np.uint64(slot + 1) & mask)
+        paths.slots[slot] = i
+        paths.slot_of[i] = slot
+
+
+@kernel
+def scan_documents(
+    data: U8Array,
+    starts: I64Array,
+    ends: I64Array,
+    absent: BoolArray,
+    seed: int,
+    state: I64Array,
+    paths: PathArrays,
+    tape: TapeArrays,
+    errors: ErrorArrays,
+    scratch: Scratch,
+) -> None:
+    """Scan documents data[starts[i]:ends[i]] from state[NEXT_ROW] on, those that are ``absent`` left out.
+
+    Reads up to 64 bytes behind a document. Returns at the end, or before a document for which state[*_WANTED]
+    exceeds what there is.
+    """
+    base = address_of(data)
+    arena_base = address_of(paths.arena)
+    rows = starts.shape[0]
+    # per open container: is it an object, its path, its number, the path of its current key, its leaf, its position
+    is_object = np.zeros(DEPTH_MAX + 2, np.bool_)
+    path_at = np.zeros(DEPTH_MAX + 2, np.int64)
+    number_at = np.zeros(DEPTH_MAX + 2, np.int64)
+    key_at = np.zeros(DEPTH_MAX + 2, np.int64)
+    leaf_at = np.full(DEPTH_MAX + 2, -1, np.int64)
+    opened_at = np.zeros(DEPTH_MAX + 2, np.int64)
+    row = state[NEXT_ROW]
+    leaves = state[LEAVES]
+    known = state[PATHS]
+    arena_end = state[ARENA_END]
+    objects = state[OBJECTS]
+    failed = state[ERRORS]
+    while row < rows:
+        if absent[row]:
+            row += 1
+            continue
+        o0 = starts[row]
+        o1 = ends[row]
+        n, has_escapes, has_high, control_at, stays_open = find_marks(
+            base, o0, o1, scratch.marks, scratch.escapes, scratch.hard, scratch.highs
+        )
+        # a leaf has a mark of its own and one before it; a key has two quotes and a colon
+        state[LEAVES_WANTED] = leaves + n // 2 + 2
+        state[PATHS_WANTED] = known + min(n // 3, DOCUMENT_PATHS_MAX) + 2
+        if state[LEAVES_WANTED] > tape.rows.shape[0] or state[PATHS_WANTED] > paths.hashes.shape[0]:
+            break
+        leaves_before = leaves
+        known_before = known
+        arena_before = arena_end
+        objects_before = objects
+        distinct = 0
+        k = 0
+        depth = 0
+        # 0 first key or }   1 key   2 value   3 first value or ]   4 after a value   5 done
+        expected = 2
+        code = 0
+        position = np.int64(0)
+        arena_full = False
+        if n == 0:
+            code = EMPTY_DOCUMENT
+            expected = 5
+        elif data[o0 + scratch.marks[0]] != 123:
+            code = NOT_AN_OBJECT
+            position = np.int64(scratch.marks[0])
+            k = n
+        while k < n:
+            p = np.int64(scratch.marks[k])
+            c = data[o0 + p]
+            k += 1
+            value_done = False
+            closes = False
+            if expected == 4:
+                if c == 44:
+                    expected = 1 if is_object[depth] else 2
+                elif (c == 125 and is_object[depth]) or (c == 93 and not is_object[depth]):
+                    closes = True
+                else:
+                    code = UNEXPECTED
+                    position = p
+                    break
+            elif expected <= 1:
+                if c == 125 and expected == 0:
+                    closes = True
+                elif c != 34:
+                    code = UNEXPECTED
+                    position = p
+                    break
+                else:
+                    if k + 1 >= n:
+                        code = TRUNCATED
+                        position = o1 - o0
+                        break
+                    a = p + 1
+                    b = np.int64(scratch.marks[k])
+                    if data[o0 + scratch.marks[k + 1]] != 58:
+                        code = UNEXPECTED
+                        position = np.int64(scratch.marks[k + 1])
+                        break
+                    k += 2
+                    if b - a > KEY_BYTES_MAX:
+                        code = KEY_TOO_LONG
+                        position = p
+                        break
+                    if arena_end + b - a + 128 > paths.arena.shape[0]:
+                        arena_full = True
+                        break
+                    key_base = base
+                    key_offset = o0 + a
+                    length = b - a
+                    in_arena = False
+                    if has_escapes and count_bits(scratch.escapes, a, b) > 0:
+                        code, position, _, _ = check_escapes(data, o0, scratch.hard, a, b)
+                        if code != 0:
+                            break
+                        length = unescape(data, base, o0 + a, o0 + b, paths.arena, arena_base, arena_end) - arena_end
+                        key_base = arena_base
+                        key_offset = arena_end
+                        in_arena = True
+                    t = intern(key_base, key_offset, length, path_at[depth], seed, paths, known, arena_end)
+                    if t == known:
+                        if not in_arena:
+                            for j in range(length):
+                                paths.arena[arena_end + j] = data[o0 + a + j]
+                        known += 1
+                        arena_end += length
+                    if paths.touched[t] == number_at[depth]:
+                        code = DUPLICATE_KEY
+                        position = p
+                        break
+                    if paths.touched[t] <= objects_before:
+                        distinct += 1
+                        if distinct > DOCUMENT_PATHS_MAX:
+                            code = TOO_MANY_PATHS
+                            position = p
+                            break
+                    paths.touched[t] = number_at[depth]
+                    key_at[depth] = t
+                    expected = 2
+            elif expected == 5:
+                code = TRAILING
+                position = p
+                break
+            elif c == 93 and expected == 3:
+                closes = True
+            else:
+                if is_object[depth]:
+                    t = key_at[depth]
+                    flags = 0
+                else:
+                    t = path_at[depth]
+                    flags = IN_ARRAY_FLAG
+                a = p
+                b = p
+                cut = np.int64(0)
+                kind = -1
+                if c == 123 or c == 91:
+                    if depth >= DEPTH_MAX:
+                        code = TOO_DEEP
+                        position = p
+                        break
+                    inner = np.int64(-1) if depth == 0 else t
+                    depth += 1
+                    path_at[depth] = inner
+                    is_object[depth] = c == 123
+                    leaf_at[depth] = -1
+                    opened_at[depth] = p
+                    expected = 3
+                    if c == 123:
+                        objects += 1
+                        number_at[depth] = objects
+                        expected = 0
+                        if depth > 1:
+                            kind = OBJECT | flags
+                            leaf_at[depth] = leaves
+                elif c == 34:
+                    if k >= n:
+                        code = TRUNCATED
+                        position = o1 - o0
+                        break
+                    a = p + 1
+                    b = np.int64(scratch.marks[k])
+                    k += 1
+                    kind = STRING | flags
+                    if has_high and count_bits(scratch.highs, a, b) > 0:
+                        kind |= NON_ASCII_FLAG
+                    if has_escapes:
+                        cut = count_bits(scratch.escapes, a, b)
+                        if cut > 0:
+                            code, position, more, flag = check_escapes(data, o0, scratch.hard, a, b)
+                            if code != 0:
+                                break
+                            kind |= ESCAPED_FLAG | flag
+                            cut += more
+                    value_done = True
+                else:
+                    kind, b = read_scalar(data, base, o0 + p, o1)
+                    if kind < 0:
+                        code = -kind
+                        position = p
+                        break
+                    b -= o0
+                    kind |= flags
+                    value_done = True
+                if kind >= 0:
+                    tape.rows[leaves] = row
+                    tape.paths[leaves] = t
+                    tape.kinds[leaves] = kind
+                    tape.starts[leaves] = o0 + a
+                    tape.ends[leaves] = o0 + b
+                    tape.cuts[leaves] = cut
+                    leaves += 1
+            if closes:
+                if expected == 3:  # an empty array: the only trace of a field that has no value
+                    tape.rows[leaves] = row
+                    tape.paths[leaves] = path_at[depth]
+                    tape.kinds[leaves] = EMPTY_ARRAY
+                    tape.starts[leaves] = o0 + opened_at[depth]
+                    tape.ends[leaves] = o0 + p + 1
+                    tape.cuts[leaves] = 0
+                    leaves += 1
+                if leaf_at[depth] >= 0:
+                    tape.ends[leaf_at[depth]] = o0 + p + 1
+                depth -= 1
+                if depth == 0:
+                    expected = 5
+                else:
+                    value_done = True
+            if value_done:
+                expected = 4
+        if code == 0 and expected != 5 and not arena_full:
+            code = TRUNCATED
+            position = o1 - o0
+        # the earliest of: syntax error, control character in a string, ill-formed UTF-8
+        if control_at >= 0 and (code == 0 or control_at < position):
+            code = CONTROL
+            position = control_at
+        if has_high and not arena_full:
+            bad = utf8_error_at(data, base, o0, o1)
+            if bad >= 0 and (code == 0 or bad - o0 < position):
+                code = BAD_UTF8
+                position = bad - o0
+        if code != 0 or arena_full:
+            for j in range(known_before, known):
+                paths.slots[paths.slot_of[j]] = -1
+            known = known_before
+            leaves = leaves_before
+            arena_end = arena_before
+            if arena_full:
+                state[ARENA_WANTED] = 2 * paths.arena.shape[0] + KEY_BYTES_MAX
+                break
+            errors.rows[failed] = row
+            errors.positions[failed] = position
+            errors.codes[failed] = code
+            failed += 1
+        row += 1
+    state[NEXT_ROW] = row
+    state[LEAVES] = leaves
+    state[PATHS] = known
+    state[ARENA_END] = arena_end
+    state[OBJECTS] = objects
+    state[ERRORS] = failed
