@@ -18,7 +18,10 @@ from pipeline.kernels.cache import default_base, use_cache
 
 PROCESSES = 2
 # "module:function"; the slowest first, so that they do not end last
-WARM_FUNCTIONS: tuple[str, ...] = ("pipeline.kernels.warm:warm_shared",)
+WARM_FUNCTIONS: tuple[str, ...] = (
+    "pipeline.segments.ids:warm",
+    "pipeline.kernels.warm:warm_shared",
+)
 
 
 def warm_shared() -> None:
