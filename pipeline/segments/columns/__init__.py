@@ -8,4 +8,7 @@
 ``postings``: the postings of a field, read.
 ``numbers``: values and ordinals by document.
 ``sources``: the stored documents, in compressed blocks.
+``merge_kernels``: postings of several segments, term by term.
+``merge_inverted``: the inverted arrays of several segments to one.
+``merge_sources``: stored documents of several segments to one.
 """

@@ -86,7 +86,7 @@ def compress(data: U8, edges: I64) -> Sequence[U8]:
     content = data[edges[0] : edges[-1]]
     if not segments[:, 1].all():  # the library refuses empty segments
         return [_frame(content[int(a) : int(a + n)]) for a, n in segments]
-    buffer: Any = zstandard.BufferWithSegments(content, segments.tobytes())
+    buffer: Any = zstandard.BufferWithSegments(content.data, segments.tobytes())
     frames: Any = zstandard.ZstdCompressor(level=LEVEL).multi_compress_to_buffer(buffer, threads=0)
     return [np.frombuffer(frames[i], np.uint8) for i in range(len(frames))]
 

@@ -56,15 +56,20 @@ def prefix_words(data: U8Array, begins: I64Array, ends: I64Array) -> U64Array:
 
 @kernel
 def _less(base: int, begins: I64Array, ends: I64Array, a: int, b: int) -> bool:
-    """Whether string a sorts before b, their first words being equal."""
-    if ends[a] - begins[a] <= 8 or ends[b] - begins[b] <= 8:
-        return ends[a] - begins[a] < ends[b] - begins[b]
-    return compare(base, begins[a] + 8, ends[a] - begins[a] - 8, base, begins[b] + 8, ends[b] - begins[b] - 8) < 0
+    """Whether string a sorts before b, their first words being equal; equal strings by number."""
+    length, other = ends[a] - begins[a], ends[b] - begins[b]
+    if length <= 8 or other <= 8:
+        return length < other or (length == other and a < b)
+    order = compare(base, begins[a] + 8, length - 8, base, begins[b] + 8, other - 8)
+    return order < 0 or (order == 0 and a < b)
 
 
 @kernel
 def sort_ties(order: I64Array, words: U64Array, data: U8Array, begins: I64Array, ends: I64Array) -> None:
-    """Finish an order that is sorted by words only: runs of equal words by merge sort on the rest of the strings."""
+    """Finish an order that is sorted by words only: runs of equal words by merge sort on the rest of the strings.
+
+    Equal strings end up in the order of their numbers.
+    """
     base = address_of(data)
     spare = np.empty(order.shape[0], np.int64)
     count = order.shape[0]
@@ -115,6 +120,24 @@ def gather(data: U8Array, begins: I64Array, ends: I64Array, order: I64Array) -> 
             out[at + j] = data[begin + j]
     out[starts[count] :] = 0
     return out, starts
+
+
+@kernel
+def groups_of_equals(order: I64Array, data: U8Array, begins: I64Array, ends: I64Array) -> I64Array:
+    """Where each run of equal strings begins in a complete order, and its length at the end: int64[groups + 1]."""
+    base = address_of(data)
+    edges = np.empty(order.shape[0] + 1, np.int64)
+    groups = 0
+    for i in range(order.shape[0]):
+        if i > 0:
+            a, b = order[i - 1], order[i]
+            length = ends[a] - begins[a]
+            if ends[b] - begins[b] == length and (compare(base, begins[a], length, base, begins[b], length) == 0):
+                continue
+        edges[groups] = i
+        groups += 1
+    edges[groups] = order.shape[0]
+    return edges[: groups + 1]
 
 
 @kernel
