@@ -1,6 +1,6 @@
 """The on-disk format of one partition; the read and the write side meet here only.
 
 ``format`` names the arrays of a segment, ``build`` makes them from columns (``postings_kernels`` packs and unpacks postings),
-``reader`` reads them wherever they lie. ``manifest`` is what a partition holds at one offset, ``store`` writes segments and commits
+``merge`` makes one of several, ``reader`` reads them wherever they lie. ``manifest`` is what a partition holds at one offset, ``store`` writes segments and commits
 manifests. ``ids`` (``ids_kernels``) finds the newest version of an id, ``view`` is a point in time that a search works on.
 """
