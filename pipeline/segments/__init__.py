@@ -1,6 +1,7 @@
 """The on-disk format of one partition; the read and the write side meet here only.
 
 ``format`` names the arrays of a segment, ``build`` makes them from columns (``postings_kernels`` packs and unpacks postings),
-``merge`` makes one of several, ``reader`` reads them wherever they lie. ``manifest`` is what a partition holds at one offset, ``store`` writes segments and commits
-manifests. ``ids`` (``ids_kernels``) finds the newest version of an id, ``view`` is a point in time that a search works on.
+``merge`` makes one segment of several, ``reader`` reads them wherever they lie. ``manifest`` is what a partition holds at one
+offset, ``store`` writes segments and commits manifests. ``ids`` (``ids_kernels``) finds the last operation on an id, ``view`` is
+a point in time that a search works on.
 """
