@@ -52,7 +52,8 @@ class Reject:
 @dataclass(frozen=True, slots=True)
 class NewField:
     """A path that the mapping does not know, seen first in ``row``; ``definition`` is what Elasticsearch would infer
-    from that row's value, in REST form (``{"type": "long"}``, ``{"type": "text", "fields": {"keyword": …}}``)."""
+    from that row's value, in REST form (``{"type": "long"}``, ``{"type": "text", "fields": {"keyword": …}}``).
+    """
 
     row: int
     path: str

@@ -99,25 +99,25 @@ def format_date(milliseconds: int, form: str) -> str:
 
 
 def _print(step: Step, fields: dict[Unit, int]) -> bytes:
+    text = ""
     match step.op:
         case Op.LITERAL:
             return bytes([step.a])
         case Op.YEAR:
             year = fields[Unit.YEAR]
-            return f"{'-' if year < 0 else ''}{abs(year):0{step.a}d}".encode()
+            text = f"{'-' if year < 0 else ''}{abs(year):0{step.a}d}"
         case Op.DIGITS:
             value = fields[Unit(step.a)]
-            return f"{value % 100 if step.a == Unit.YEAR else value:0{step.b}d}".encode()
+            text = f"{value % 100 if step.a == Unit.YEAR else value:0{step.b}d}"
         case Op.FRACTION:
-            return f"{fields[Unit.NANO]:09d}"[: step.a].encode()
+            text = f"{fields[Unit.NANO]:09d}"[: step.a]
         case Op.ZONE:
-            if step.b:
-                return b"Z"
-            return {OFFSET_SHORT: b"+00", OFFSET_COLON: b"+00:00"}.get(step.a, b"+0000")
+            text = "Z" if step.b else {OFFSET_SHORT: "+00", OFFSET_COLON: "+00:00"}.get(step.a, "+0000")
         case Op.NAME:
-            return _print_name(step, fields).encode()
+            text = _print_name(step, fields)
         case _:
-            return b""
+            pass
+    return text.encode()
 
 
 def _print_name(step: Step, fields: dict[Unit, int]) -> str:
@@ -171,24 +171,27 @@ class _Reader:
     def _take(self, step: Step) -> bool:
         match step.op:
             case Op.LITERAL:
-                return self._literal(step.a)
+                taken = self._literal(step.a)
             case Op.DIGITS:
-                offset = 2000 if step.a == Unit.YEAR else 0
-                return self._digits(Unit(step.a), step.b, step.c, offset)
+                taken = self._digits(Unit(step.a), step.b, step.c, 2000 if step.a == Unit.YEAR else 0)
             case Op.YEAR:
-                return self._year(step)
+                taken = self._year(step)
             case Op.FRACTION:
-                start = self.at
-                taken = self._digits(Unit.NANO, step.a, step.b)
-                if taken:
-                    self.fields[Unit.NANO] *= 10 ** (9 - (self.at - start))
-                return taken
+                taken = self._fraction(step)
             case Op.ZONE:
-                return self._offset(step) or (bool(step.c) and self._zone())
+                taken = self._offset(step) or (bool(step.c) and self._zone())
             case Op.EPOCH:
-                return self._epoch(step)
+                taken = self._epoch(step)
             case _:
-                return self._name(step)
+                taken = self._name(step)
+        return taken
+
+    def _fraction(self, step: Step) -> bool:
+        start = self.at
+        taken = self._digits(Unit.NANO, step.a, step.b)
+        if taken:
+            self.fields[Unit.NANO] *= 10 ** (9 - (self.at - start))
+        return taken
 
     def _literal(self, byte: int) -> bool:
         found = self.text[self.at : self.at + 1] == bytes([byte])
@@ -227,9 +230,7 @@ class _Reader:
             return False
         try:
             self.zone = ZoneInfo(name)
-        except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-            return False
-        except KeyError:
+        except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
             return False
         self.at = len(self.text)
         return True
@@ -312,7 +313,7 @@ def _day(fields: dict[Unit, int], *, round_up: bool) -> int | None:
         month = fields[Unit.MONTH_NAME] + 1
     if not 1 <= month <= 12:
         return None
-    days = calendar.mdays[month] + (leap and month == 2)
+    days = calendar.monthrange(2000 if leap else 1999, month)[1]
     day = fields.get(Unit.DAY, days if dated else 1)
     return int(days_of_civil(year, month, day)) if 1 <= day <= days else None
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.json_columns import conversions
 from pipeline.json_columns.columns import BytesValues, Extracted, NumberValues, Reject, Values
@@ -66,7 +65,7 @@ def select(columns: Mapping[str, Values], row_to_doc: I32Array) -> Mapping[str, 
     return {name: _selected(one, readonly(row_to_doc)) for name, one in columns.items()}
 
 
-def _selected(one: Values, row_to_doc: NDArray[np.generic]) -> Values:
+def _selected(one: Values, row_to_doc: I32Array) -> Values:
     kept, docs = np.empty(len(one.rows), np.int64), np.empty(len(one.rows), np.int32)
     count = keep_rows(readonly(one.rows), row_to_doc, kept, docs)
     rows = docs[:count]

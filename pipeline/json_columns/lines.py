@@ -38,7 +38,7 @@ class Lines:
 
 
 def split_lines(body: bytes | U8Array) -> Lines:
-    """The lines of a body; ``\\n`` and ``\\r\\n`` end a line, the last may lack its end, empty ones are kept.
+    r"""The lines of a body; ``\n`` and ``\r\n`` end a line, the last may lack its end, empty ones are kept.
 
     ``bytes`` are copied once, to pad them; an array must have READABLE_PAD_BYTES of padding, which are not looked at.
     """

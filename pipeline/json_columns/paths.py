@@ -108,16 +108,16 @@ class Resolution:
         parts = key.split(".")
         if not all(part.strip() for part in parts):
             return self._add(place, key, Meaning.REFUSED, _bad_name(key, place.name))
-        start = place
+        found = place
         for part in parts:
-            if place.meaning is Meaning.FIELD:
-                name = f"{start.name}.{key}" if start.name else key
-                reason = through_leaf(name, place.name, place.fields[0].type.value)
-                return self._add(start, key, Meaning.REFUSED, reason)
-            if place.meaning in {Meaning.IGNORED, Meaning.REFUSED}:
+            if found.meaning is Meaning.FIELD:
+                name = f"{place.name}.{key}" if place.name else key
+                reason = through_leaf(name, found.name, found.fields[0].type.value)
+                return self._add(place, key, Meaning.REFUSED, reason)
+            if found.meaning is Meaning.IGNORED or found.meaning is Meaning.REFUSED:
                 break
-            place = place.children.get(part) or self._unknown(place, part)
-        return place
+            found = found.children.get(part) or self._unknown(found, part)
+        return found
 
     def _unknown(self, place: Place, part: str) -> Place:
         """A name that the mapping does not know."""

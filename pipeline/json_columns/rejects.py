@@ -7,7 +7,7 @@ words for the first one of each document only, in document order.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from json.decoder import JSONDecodeError, scanstring
+from json.decoder import JSONDecodeError
 from typing import Protocol
 
 import numpy as np
@@ -187,23 +187,15 @@ def too_deep(path: str) -> Reason:
 
 def _cause(one: Field, text: str, fate: int) -> str:
     kind = one.type.value
-    match fate:
-        case _ if one.type is FieldType.OBJECT:
-            return ""
-        case n if n == OUT_OF_RANGE:
-            return f"Value [{text}] is out of range for {ARTICLES.get(one.type, 'a')} {kind}"
-        case n if n == HAS_FRACTION:
-            return f"{text} cannot be converted to {kind.capitalize()} without data loss"
-        case n if n == NOT_FINITE:
-            return f"[{kind}] supports only finite values, but got [{text}]"
-        case n if n == IS_OBJECT:
-            return f"Can't get a {kind} of an object"
-        case n if n == IS_STRING:
-            return f"{kind.capitalize()} value passed as String"
-        case n if n == IS_BOOLEAN:
-            return f"Current token (VALUE_{text.upper()}) not numeric, can not use numeric value accessors"
-        case _:
-            return _cause_by_type(one, text)
+    by_fate = {
+        OUT_OF_RANGE: f"Value [{text}] is out of range for {ARTICLES.get(one.type, 'a')} {kind}",
+        HAS_FRACTION: f"{text} cannot be converted to {kind.capitalize()} without data loss",
+        NOT_FINITE: f"[{kind}] supports only finite values, but got [{text}]",
+        IS_OBJECT: f"Can't get a {kind} of an object",
+        IS_STRING: f"{kind.capitalize()} value passed as String",
+        IS_BOOLEAN: f"Current token (VALUE_{text.upper()}) not numeric, can not use numeric value accessors",
+    }
+    return by_fate.get(fate) or _cause_by_type(one, text)
 
 
 def _cause_by_type(one: Field, text: str) -> str:
@@ -236,7 +228,7 @@ def _cut(source: bytes) -> str:
 def _key_at(document: U8Array, position: int) -> str:
     source = document[position : position + KEY_BYTES_MAX + 2].tobytes().decode(errors="replace")
     try:
-        key: str = scanstring(source, 1)[0]
+        key: str = json.JSONDecoder().raw_decode(source)[0]
     except JSONDecodeError:
         return source[1:PREVIEW_CHARACTERS_MAX]
     return key[:PREVIEW_CHARACTERS_MAX]

@@ -7,6 +7,7 @@ reasoning stand in ``kernels.mask_kernels`` and ``kernels.tape_kernels``.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ from pipeline.json_columns.kernels.tape_kernels import (
 )
 from pipeline.json_columns.kernels.value_kernels import order_by_group
 from pipeline.json_columns.rejects import malformed
-from pipeline.kernels.arrays import BoolArray, I32Array, I64Array, U8Array
+from pipeline.kernels.arrays import I32Array, I64Array, U8Array
 from schemas.limits import READABLE_PAD_BYTES
 from schemas.records import ByteColumn
 
@@ -41,14 +42,15 @@ TABLE_PATHS_MAX = 65_536  # a table with more paths is begun anew at the next ba
 TABLE_ARENA_BYTES_MAX = 8 << 20
 PATHS_AT_FIRST = 256
 LEAVES_AT_FIRST = 4096
+A = TypeVar("A", bound=NDArray[Any])
 Slices = tuple[I32Array, I64Array, I64Array, U8Array]
 
 
-def readonly(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def readonly(array: A) -> A:
     """A read-only, contiguous view: so that a kernel is compiled for one type of array, however it was made."""
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
-    return view
+    return cast(A, view)
 
 
 class PathTable:
@@ -58,7 +60,7 @@ class PathTable:
     """
 
     def __init__(self, seed: int) -> None:
-        self.seed = np.uint64(seed & ((1 << 64) - 1))
+        self.seed: Any = np.uint64(seed & ((1 << 64) - 1))
         self.count = 0
         self.arena_end = 0
         self.objects = 0
@@ -86,7 +88,7 @@ class PathTable:
         if arena > len(old.arena):
             self.arrays = old = old._replace(arena=_grown(old.arena, arena))
         if paths > len(old.hashes):
-            grown = {name: _grown(getattr(old, name), paths) for name in old._fields[1:-1]}
+            grown: dict[str, Any] = {name: _grown(getattr(old, name), paths) for name in old._fields[1:-1]}
             size = 1 << (2 * len(grown["hashes"])).bit_length()
             self.arrays = old._replace(slots=np.full(size, -1, np.int32), **grown)
             fill_slots(self.arrays, self.count)
@@ -174,10 +176,10 @@ class Scanner:
                 break
             table.grow(int(state[PATHS_WANTED]), int(state[ARENA_WANTED]))
             if state[LEAVES_WANTED] > len(tape.rows):
-                tape = TapeArrays(*(_grown(a, int(state[LEAVES_WANTED])) for a in tape))
+                tape = TapeArrays._make(_grown(a, int(state[LEAVES_WANTED])) for a in tape)
         count, failed = int(state[LEAVES]), int(state[ERRORS])
         self._leaves = max(LEAVES_AT_FIRST, count + count // 8)
-        leaves = TapeArrays(*(a[:count] for a in tape))
+        leaves = TapeArrays._make(a[:count] for a in tape)
         rejects = tuple(
             malformed(data[int(starts[row]) : int(stops[row])], int(row), int(position), int(code))
             for row, position, code in zip(*(a[:failed] for a in errors), strict=True)
@@ -202,26 +204,27 @@ def raw(tape: Tape, path: tuple[str, ...]) -> Slices:
     return leaves.rows[chosen], leaves.starts[chosen], leaves.ends[chosen], leaves.kinds[chosen]
 
 
-def _grown(array: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+def _grown(array: A, size: int) -> A:
     """A copy with room for at least this many, and twice as many as before; arrays that are big enough stay."""
     if len(array) >= size:
         return array
     larger = np.empty(max(size, 2 * len(array)), array.dtype)
     larger[: len(array)] = array
-    return larger
+    return cast(A, larger)
 
 
 def _tape(size: int) -> TapeArrays:
-    kinds: tuple[type[np.generic], ...] = (np.int32, np.int32, np.uint8, np.int64, np.int64, np.int32)
-    return TapeArrays(*(np.empty(size, kind) for kind in kinds))
+    return TapeArrays(
+        rows=np.empty(size, np.int32),
+        paths=np.empty(size, np.int32),
+        kinds=np.empty(size, np.uint8),
+        starts=np.empty(size, np.int64),
+        ends=np.empty(size, np.int64),
+        cuts=np.empty(size, np.int32),
+    )
 
 
 def _scratch(longest: int) -> Scratch:
     words = longest // 64 + 2
     masks = (np.empty(words, np.uint64) for _ in range(3))
     return Scratch(np.empty(longest + READABLE_PAD_BYTES, np.int32), *masks)
-
-
-def no_nulls(rows: int) -> BoolArray:
-    """A mask without nulls."""
-    return np.zeros(rows, np.bool_)

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,no-any-return"
+# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,return-value,no-any-return"
 """A column of IP addresses to 16 bytes each; IPv4 is mapped into IPv6 (::ffff:a.b.c.d, RFC 4291 2.5.5.2)."""
 
 import numpy as np

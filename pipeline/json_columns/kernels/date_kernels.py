@@ -1,4 +1,4 @@
-# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,no-any-return"
+# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,return-value,no-any-return"
 """A date format's program (``date_programs``) run over a column of strings.
 
 A program is rows of four numbers (operation and operands). An optional part that does not match is undone: the

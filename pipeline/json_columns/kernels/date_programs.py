@@ -113,6 +113,7 @@ _OTHERS: Mapping[str, str] = {
     "strict_date_optional_time_nanos": _STRICT_FULL,
     "rfc3339_lenient": _STRICT_FULL,
 }
+_EPOCHS = {"epoch_millis": Step(Op.EPOCH, 1, 6), "epoch_second": Step(Op.EPOCH, 1000, 9)}
 _LENIENT = {"uuuu": "j", "MM": "M", "dd": "d", "HH": "H", "mm": "m", "ss": "s", "DDD": "D"}
 _FULL_PRINTED = "uuuu-MM-dd'T'HH:mm:ss.SSSXXX"
 
@@ -128,8 +129,8 @@ def alternatives(form: str) -> tuple[Steps, ...]:
 @lru_cache(maxsize=256)
 def printed(form: str) -> Steps | None:
     """The steps that print a date in a format's first alternative; None for the epoch formats. Raises ``illegal_argument``."""
-    first = form.split("||")[0].strip()
-    if first in {"epoch_millis", "epoch_second"}:
+    first = form.split("||", 1)[0].strip()
+    if first in _EPOCHS:
         return None
     plain = first.removeprefix("strict_")
     if first in _OTHERS or plain == "date_optional_time":
@@ -169,13 +170,10 @@ def _linked(steps: Steps, origin: int) -> list[tuple[int, int, int, int]]:
 
 
 def _steps_of(one: str, form: str) -> Steps:
-    match one:
-        case "epoch_millis":
-            return (Step(Op.EPOCH, 1, 6),)
-        case "epoch_second":
-            return (Step(Op.EPOCH, 1000, 9),)
-        case "":
-            raise _invalid(form, "No date pattern provided")
+    if not one:
+        raise _invalid(form, "No date pattern provided")
+    if one in _EPOCHS:
+        return (_EPOCHS[one],)
     plain = one.removeprefix("strict_")
     if one in _BASIC:
         return _pattern(_BASIC[one], form)
@@ -256,24 +254,32 @@ def _letters(letter: str, count: int, form: str) -> Step:
 
 def _date_letters(letter: str, count: int) -> Step | None:
     match letter:
-        case "y" | "u" if count == 2:
-            return Step(Op.DIGITS, Unit.YEAR, 2, 2)
-        case "y" | "u" if count in {1, 3, 4}:
-            return Step(Op.YEAR, count, 4 if count == 4 else 9)
-        case "j":
-            return Step(Op.YEAR, 1, 5)
+        case "y" | "u" | "j":
+            return _year_letters(letter, count)
         case "M" | "L" if count <= 2:
             return Step(Op.DIGITS, Unit.MONTH, count, 2)
+        case "S" | "f" if count <= 9:
+            return Step(Op.FRACTION, count, 9 if letter == "f" else count)
+        case _:
+            return _name_letters(letter, count)
+
+
+def _year_letters(letter: str, count: int) -> Step | None:
+    if letter == "j":
+        return Step(Op.YEAR, 1, 5)
+    if count == 2:
+        return Step(Op.DIGITS, Unit.YEAR, 2, 2)
+    return Step(Op.YEAR, count, 4 if count == 4 else 9) if count <= 4 else None
+
+
+def _name_letters(letter: str, count: int) -> Step | None:
+    match letter:
         case "M" | "L" if count <= 4:
             return Step(Op.NAME, Unit.MONTH_NAME, count)
         case "E" if count <= 4:
             return Step(Op.NAME, Unit.WEEKDAY_NAME, max(count, 3))
         case "a" if count == 1:
             return Step(Op.NAME, Unit.HALF, 1)
-        case "S" if count <= 9:
-            return Step(Op.FRACTION, count, count)
-        case "f":
-            return Step(Op.FRACTION, 1, 9)
         case _:
             return None
 

@@ -1,10 +1,10 @@
-# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,no-any-return"
-"""Stage one of the JSON scanner: 64 bytes at a time to the positions that matter; escapes, UTF-8.
+# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,return-value,no-any-return"
+r"""Stage one of the JSON scanner: 64 bytes at a time to the positions that matter; escapes, UTF-8.
 
 Langdale and Lemire, Parsing Gigabytes of JSON per Second (2019). For each block of 64 bytes, class masks
 (bit i: does byte i belong to the class?) give, by word operations only:
 
-    bytes       { " a \\ " " : 1 2 }
+    bytes       { " a \ " " : 1 2 }
     quotes        1     . 1              quotes that no odd run of backslashes precedes
     inside        1 1 1 1 .              prefix XOR of the quotes: opening quote included, closing one not
     marks       1 1       1 1 1   1      quotes, operators outside strings, first bytes of scalars
@@ -57,7 +57,7 @@ for _letter, _byte in zip(b'"\\/bfnrt', b'"\\/\b\f\n\r\t', strict=True):
     ESCAPED[_letter] = _byte
 
 
-@kernel
+@kernel(inline="always")
 def find_marks(
     base: int,
     start: int,
@@ -67,10 +67,10 @@ def find_marks(
     hard: U64Array,
     highs: U64Array,
 ) -> tuple[int, bool, bool, int, bool]:
-    """Marks of the document [start, end), relative to its start, ascending.
+    r"""Marks of the document [start, end), relative to its start, ascending.
 
     Fills one word per 64 bytes: ``escapes`` (backslashes that begin an escape), ``hard`` (escaped characters that
-    are not one of ``"\\/bfnrt``: a ``u``, or an error), ``highs`` (bytes >= 0x80). Returns the number of marks, any
+    are not one of ``"\/bfnrt``: a ``u``, or an error), ``highs`` (bytes >= 0x80). Returns the number of marks, any
     escape?, any high byte?, the first control character inside a string (-1: none), does a string stay open?
     """
     count = 0
@@ -130,7 +130,7 @@ def find_marks(
     return count, any_escape != ZERO, any_high != ZERO, control_at, inside != ZERO
 
 
-@kernel
+@kernel(inline="always")
 def count_bits(words: U64Array, a: int, b: int) -> int:
     """How many of the bits [a, b) are set."""
     if a >= b:
@@ -189,7 +189,7 @@ def hex4(data: U8Array, p: int) -> int:
 
 @kernel
 def check_escapes(data: U8Array, origin: int, hard: U64Array, a: int, b: int) -> tuple[int, int, int, int]:
-    """The ``\\u`` escapes of the string [a, b), relative to the document at ``origin``.
+    r"""The ``\u`` escapes of the string [a, b), relative to the document at ``origin``.
 
     Returns an error code (0: none), its position, the bytes that unescaping removes beyond one per backslash, and the
     flag NON_ASCII if an escape stands for a character beyond ASCII.

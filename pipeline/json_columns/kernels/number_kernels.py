@@ -1,4 +1,4 @@
-# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,no-any-return"
+# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,return-value,no-any-return"
 """Decimal digits to exact int64 and correctly rounded float64, and what Elasticsearch makes of other leaves.
 
 A number is read as (up to 19 digits w, power of ten q, were digits cut off?). Whole numbers are exact: w * 10^q, cut

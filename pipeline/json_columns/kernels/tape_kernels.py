@@ -1,4 +1,4 @@
-# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,no-any-return"
+# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,return-value,no-any-return"
 """Stage two of the JSON scanner: documents to a tape of leaves; the table of paths.
 
 A state machine walks the marks of stage one (``mask_kernels``). Each key is interned under its parent: (parent path, key
@@ -185,11 +185,22 @@ def read_scalar(data: U8Array, base: int, p: int, end: int) -> tuple[int, int]:
     return kind, q
 
 
-@kernel
-def intern(base: int, offset: int, length: int, parent: int, seed: int, paths: PathArrays, count: int, end: int) -> int:
-    """The number of the path (parent, key); ``count`` if it is new: then all but the key's bytes is registered."""
-    arena = address_of(paths.arena)
-    mask = np.uint64(paths.slots.shape[0] - 1)
+@kernel(inline="always")
+def find_path(
+    base: int,
+    offset: int,
+    length: int,
+    parent: int,
+    seed: int,
+    slots: I32Array,
+    hashes: U64Array,
+    parents: I32Array,
+    offsets: I64Array,
+    lengths: I32Array,
+    arena: int,
+) -> tuple[int, int, int]:
+    """The path (parent, key): its number, or -1; its hash; the slot where it is or belongs."""
+    mask = np.uint64(slots.shape[0] - 1)
     h = (np.uint64(parent + 1) * MULTIPLY_B) ^ seed ^ np.uint64(length)
     j = 0
     while j + 8 < length:
@@ -201,28 +212,19 @@ def intern(base: int, offset: int, length: int, parent: int, seed: int, paths: P
     h = (h ^ word) * MULTIPLY_A
     h ^= h >> np.uint64(32)
     slot = np.int64((h >> np.uint64(8)) & mask)
-    while paths.slots[slot] >= 0:
-        t = np.int64(paths.slots[slot])
-        if paths.hashes[t] == h and paths.parents[t] == parent and paths.lengths[t] == length:
-            there = paths.offsets[t]
+    found = np.int64(-1)
+    while slots[slot] >= 0:
+        t = np.int64(slots[slot])
+        if hashes[t] == h and parents[t] == parent and lengths[t] == length:
+            there = offsets[t]
             j = 0
-            equal = True
-            while j + 8 < length:
-                if load64(base, offset + j) != load64(arena, there + j):
-                    equal = False
-                    break
+            while j + 8 < length and load64(base, offset + j) == load64(arena, there + j):
                 j += 8
-            if equal and word == (load64(arena, there + j) & tail):
-                return t
+            if j + 8 >= length and word == (load64(arena, there + j) & tail):
+                found = t
+                break
         slot = np.int64(np.uint64(slot + 1) & mask)
-    paths.slots[slot] = count
-    paths.hashes[count] = h
-    paths.parents[count] = parent
-    paths.offsets[count] = end
-    paths.lengths[count] = length
-    paths.slot_of[count] = slot
-    paths.touched[count] = -1
-    return count
+    return found, h, slot
 
 
 @kernel
@@ -257,7 +259,21 @@ def scan_documents(
     exceeds what there is.
     """
     base = address_of(data)
-    arena_base = address_of(paths.arena)
+    # taken out of the tuples once: numba counts references at each access
+    leaf_rows, leaf_paths, leaf_kinds, leaf_starts, leaf_ends, leaf_cuts = tape
+    (
+        path_slots,
+        path_hashes,
+        path_parents,
+        path_offsets,
+        path_lengths,
+        path_slot_of,
+        path_touched,
+        arena,
+    ) = paths
+    marks, escapes, hard, highs = scratch
+    error_rows, error_positions, error_codes = errors
+    arena_base = address_of(arena)
     rows = starts.shape[0]
     # per open container: is it an object, its path, its number, the path of its current key, its leaf, its position
     is_object = np.zeros(DEPTH_MAX + 2, np.bool_)
@@ -278,13 +294,11 @@ def scan_documents(
             continue
         o0 = starts[row]
         o1 = ends[row]
-        n, has_escapes, has_high, control_at, stays_open = find_marks(
-            base, o0, o1, scratch.marks, scratch.escapes, scratch.hard, scratch.highs
-        )
+        n, has_escapes, has_high, control_at, _open = find_marks(base, o0, o1, marks, escapes, hard, highs)
         # a leaf has a mark of its own and one before it; a key has two quotes and a colon
         state[LEAVES_WANTED] = leaves + n // 2 + 2
         state[PATHS_WANTED] = known + min(n // 3, DOCUMENT_PATHS_MAX) + 2
-        if state[LEAVES_WANTED] > tape.rows.shape[0] or state[PATHS_WANTED] > paths.hashes.shape[0]:
+        if state[LEAVES_WANTED] > leaf_rows.shape[0] or state[PATHS_WANTED] > path_hashes.shape[0]:
             break
         leaves_before = leaves
         known_before = known
@@ -301,12 +315,12 @@ def scan_documents(
         if n == 0:
             code = EMPTY_DOCUMENT
             expected = 5
-        elif data[o0 + scratch.marks[0]] != 123:
+        elif data[o0 + marks[0]] != 123:
             code = NOT_AN_OBJECT
-            position = np.int64(scratch.marks[0])
+            position = np.int64(marks[0])
             k = n
         while k < n:
-            p = np.int64(scratch.marks[k])
+            p = np.int64(marks[k])
             c = data[o0 + p]
             k += 1
             value_done = False
@@ -333,49 +347,69 @@ def scan_documents(
                         position = o1 - o0
                         break
                     a = p + 1
-                    b = np.int64(scratch.marks[k])
-                    if data[o0 + scratch.marks[k + 1]] != 58:
+                    b = np.int64(marks[k])
+                    if data[o0 + marks[k + 1]] != 58:
                         code = UNEXPECTED
-                        position = np.int64(scratch.marks[k + 1])
+                        position = np.int64(marks[k + 1])
                         break
                     k += 2
                     if b - a > KEY_BYTES_MAX:
                         code = KEY_TOO_LONG
                         position = p
                         break
-                    if arena_end + b - a + 128 > paths.arena.shape[0]:
+                    if arena_end + b - a + 128 > arena.shape[0]:
                         arena_full = True
                         break
                     key_base = base
                     key_offset = o0 + a
                     length = b - a
                     in_arena = False
-                    if has_escapes and count_bits(scratch.escapes, a, b) > 0:
-                        code, position, _, _ = check_escapes(data, o0, scratch.hard, a, b)
+                    if has_escapes and count_bits(escapes, a, b) > 0:
+                        code, position, _, _ = check_escapes(data, o0, hard, a, b)
                         if code != 0:
                             break
-                        length = unescape(data, base, o0 + a, o0 + b, paths.arena, arena_base, arena_end) - arena_end
+                        length = unescape(data, base, o0 + a, o0 + b, arena, arena_base, arena_end) - arena_end
                         key_base = arena_base
                         key_offset = arena_end
                         in_arena = True
-                    t = intern(key_base, key_offset, length, path_at[depth], seed, paths, known, arena_end)
-                    if t == known:
+                    t, h, slot = find_path(
+                        key_base,
+                        key_offset,
+                        length,
+                        path_at[depth],
+                        seed,
+                        path_slots,
+                        path_hashes,
+                        path_parents,
+                        path_offsets,
+                        path_lengths,
+                        arena_base,
+                    )
+                    if t < 0:
+                        t = known
+                        path_slots[slot] = t
+                        path_hashes[t] = h
+                        path_parents[t] = path_at[depth]
+                        path_offsets[t] = arena_end
+                        path_lengths[t] = length
+                        path_slot_of[t] = slot
+                        path_touched[t] = -1
                         if not in_arena:
                             for j in range(length):
-                                paths.arena[arena_end + j] = data[o0 + a + j]
+                                arena[arena_end + j] = data[o0 + a + j]
                         known += 1
                         arena_end += length
-                    if paths.touched[t] == number_at[depth]:
+                    if path_touched[t] == number_at[depth]:
                         code = DUPLICATE_KEY
                         position = p
                         break
-                    if paths.touched[t] <= objects_before:
+                    if path_touched[t] <= objects_before:
                         distinct += 1
                         if distinct > DOCUMENT_PATHS_MAX:
                             code = TOO_MANY_PATHS
                             position = p
                             break
-                    paths.touched[t] = number_at[depth]
+                    path_touched[t] = number_at[depth]
                     key_at[depth] = t
                     expected = 2
             elif expected == 5:
@@ -420,15 +454,15 @@ def scan_documents(
                         position = o1 - o0
                         break
                     a = p + 1
-                    b = np.int64(scratch.marks[k])
+                    b = np.int64(marks[k])
                     k += 1
                     kind = STRING | flags
-                    if has_high and count_bits(scratch.highs, a, b) > 0:
+                    if has_high and count_bits(highs, a, b) > 0:
                         kind |= NON_ASCII_FLAG
                     if has_escapes:
-                        cut = count_bits(scratch.escapes, a, b)
+                        cut = count_bits(escapes, a, b)
                         if cut > 0:
-                            code, position, more, flag = check_escapes(data, o0, scratch.hard, a, b)
+                            code, position, more, flag = check_escapes(data, o0, hard, a, b)
                             if code != 0:
                                 break
                             kind |= ESCAPED_FLAG | flag
@@ -444,24 +478,24 @@ def scan_documents(
                     kind |= flags
                     value_done = True
                 if kind >= 0:
-                    tape.rows[leaves] = row
-                    tape.paths[leaves] = t
-                    tape.kinds[leaves] = kind
-                    tape.starts[leaves] = o0 + a
-                    tape.ends[leaves] = o0 + b
-                    tape.cuts[leaves] = cut
+                    leaf_rows[leaves] = row
+                    leaf_paths[leaves] = t
+                    leaf_kinds[leaves] = kind
+                    leaf_starts[leaves] = o0 + a
+                    leaf_ends[leaves] = o0 + b
+                    leaf_cuts[leaves] = cut
                     leaves += 1
             if closes:
                 if expected == 3:  # an empty array: the only trace of a field that has no value
-                    tape.rows[leaves] = row
-                    tape.paths[leaves] = path_at[depth]
-                    tape.kinds[leaves] = EMPTY_ARRAY
-                    tape.starts[leaves] = o0 + opened_at[depth]
-                    tape.ends[leaves] = o0 + p + 1
-                    tape.cuts[leaves] = 0
+                    leaf_rows[leaves] = row
+                    leaf_paths[leaves] = path_at[depth]
+                    leaf_kinds[leaves] = EMPTY_ARRAY
+                    leaf_starts[leaves] = o0 + opened_at[depth]
+                    leaf_ends[leaves] = o0 + p + 1
+                    leaf_cuts[leaves] = 0
                     leaves += 1
                 if leaf_at[depth] >= 0:
-                    tape.ends[leaf_at[depth]] = o0 + p + 1
+                    leaf_ends[leaf_at[depth]] = o0 + p + 1
                 depth -= 1
                 if depth == 0:
                     expected = 5
@@ -483,16 +517,16 @@ def scan_documents(
                 position = bad - o0
         if code != 0 or arena_full:
             for j in range(known_before, known):
-                paths.slots[paths.slot_of[j]] = -1
+                path_slots[path_slot_of[j]] = -1
             known = known_before
             leaves = leaves_before
             arena_end = arena_before
             if arena_full:
-                state[ARENA_WANTED] = 2 * paths.arena.shape[0] + KEY_BYTES_MAX
+                state[ARENA_WANTED] = 2 * arena.shape[0] + KEY_BYTES_MAX
                 break
-            errors.rows[failed] = row
-            errors.positions[failed] = position
-            errors.codes[failed] = code
+            error_rows[failed] = row
+            error_positions[failed] = position
+            error_codes[failed] = code
             failed += 1
         row += 1
     state[NEXT_ROW] = row

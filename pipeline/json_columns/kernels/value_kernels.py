@@ -1,4 +1,4 @@
-# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,no-any-return"
+# mypy: disable-error-code="assignment,operator,arg-type,call-overload,index,return-value,no-any-return"
 """Leaves of one field to strings; slices to contiguous columns; lines.
 
 ``order_by_group`` is a counting sort of the tape: the leaves of group g, in document order, are
@@ -183,7 +183,7 @@ def copy_slices(
 
 @kernel
 def find_lines(data: U8Array, size: int, starts: I64Array, ends: I64Array) -> int:
-    """Lines of data[:size] without their ends (\\n, \\r\\n); how many there are. The last one may lack its end.
+    r"""Lines of data[:size] without their ends (\n, \r\n); how many there are. The last one may lack its end.
 
     With empty ``starts`` lines are counted only. Reads up to 64 bytes too many.
     """
