@@ -39,6 +39,7 @@ class TermsAggregation(Aggregation):
     include: Any = None  # a list of exact values or a regular expression
     exclude: Any = None
     format: str = ""
+    value_type: str = ""  # what an unmapped field's ``missing`` is: string, long, double, date, boolean, ip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,7 @@ def parse_terms(name: str, parameters: Mapping[str, Any], common: Mapping[str, A
     }
     read = read_object("terms", parameters, readers)
     field = _field(read)
-    kept = ("size", "shard_size", "min_doc_count", "order", "missing", "include", "exclude", "format")
+    kept = ("size", "shard_size", "min_doc_count", "order", "missing", "include", "exclude", "format", "value_type")
     return TermsAggregation(field=field, **{k: read[k] for k in kept if k in read}, **common)
 
 

@@ -1,1 +1,5 @@
-"""One module per kind of aggregation: from matching documents to a mergeable partial."""
+"""One module per kind of aggregation: from matching documents to a mergeable partial.
+
+``partials`` · ``merge`` · ``sum_kernels`` · ``sums`` · ``rounding`` · ``fields`` · ``terms`` · ``histograms`` · ``slots`` ·
+``metrics`` · ``collect``
+"""

@@ -1,0 +1,124 @@
+"""Aggregations of one partition: each segment's partials, merged.
+
+Documents move through the tree of aggregations as pairs (document, bucket): an aggregation expands each pair
+into one for each of its buckets that the document is in, and hands these to its children. Every level is a few
+operations on whole columns, however many buckets there are.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.search.aggregations.fields import Docs, SegmentScope
+from pipeline.search.aggregations.histograms import collect_date_histogram, collect_histogram
+from pipeline.search.aggregations.merge import canonical, merge_all
+from pipeline.search.aggregations.metrics import collect_metric
+from pipeline.search.aggregations.partials import Buckets, Partial, to_wire
+from pipeline.search.aggregations.slots import (
+    collect_filter,
+    collect_global,
+    collect_missing,
+    collect_range,
+)
+from pipeline.search.aggregations.terms import collect_terms
+from pipeline.segments.format import SegmentMeta
+from pipeline.segments.reader import SegmentReader
+from pipeline.segments.view import PartitionView
+from schemas.aggregations import (
+    Aggregation,
+    DateHistogramAggregation,
+    FilterAggregation,
+    FiltersAggregation,
+    GlobalAggregation,
+    HistogramAggregation,
+    Metric,
+    MissingAggregation,
+    RangeAggregation,
+    TermsAggregation,
+)
+from schemas.ids import SegmentId
+from schemas.query import Node
+
+I64 = NDArray[np.int64]
+Rows = NDArray[np.uint32]
+
+
+def collect_aggregations(
+    aggregations: Mapping[str, Aggregation],
+    view: PartitionView,
+    matches: Sequence[Rows],
+    evaluate: Callable[[Node, int], Rows],
+    *,
+    now_ms: int,
+) -> dict[str, Any]:
+    """The partials of a partition, as ``partials.to_wire`` makes them.
+
+    ``matches``: per segment the rows (alive, ascending) that the query matches; ``evaluate``: the rows of a
+    segment (by its number in the view) that match a node. Raises ``illegal_argument`` for fields of types an
+    aggregation cannot take.
+    """
+    parts = []
+    for number, segment in enumerate(view.segments):
+
+        def rows(node: Node, number: int = number) -> Rows:
+            return evaluate(node, number)
+
+        scope = SegmentScope(segment.reader, segment.alive, view.mapping, now_ms, rows)
+        parts.append(_collect_all(aggregations, scope, matches[number]))
+    if not parts:
+        # fields are checked, and unmapped ones are said to be so, on an empty partition too
+        parts.append(_collect_all(aggregations, _nothing(view, now_ms), np.zeros(0, np.uint32)))
+    return {name: to_wire(partial) for name, partial in merge_all(parts).items()}
+
+
+# A segment without documents or fields.
+EMPTY = SegmentReader(SegmentMeta(SegmentId(""), 0, 0, 0, 0, 0), {})
+
+
+def _nothing(view: PartitionView, now_ms: int) -> SegmentScope:
+    none = np.zeros(0, np.uint32)
+    return SegmentScope(EMPTY, np.zeros(0, np.bool_), view.mapping, now_ms, lambda _: none)
+
+
+def _collect_all(aggregations: Mapping[str, Aggregation], scope: SegmentScope, rows: Rows) -> dict[str, Partial]:
+    docs = rows.astype(np.int64)
+    parents = np.zeros(len(docs), np.int64)
+    return {name: canonical(_collect(name, agg, scope, docs, parents, 1), 1) for name, agg in aggregations.items()}
+
+
+def _collect(name: str, agg: Aggregation, scope: SegmentScope, docs: Docs, parents: I64, count: int) -> Partial:
+    """One aggregation under ``count`` parent buckets; document docs[i] is in parents[i]."""
+    if isinstance(agg, Metric):
+        return collect_metric(name, agg, scope, docs, parents, count)
+    buckets, index, bucket, docs = _buckets(name, agg, scope, docs, parents)
+    if not agg.children:
+        return buckets
+    inner = docs[index]
+    children = {
+        child: _collect(child, one, scope, inner, bucket, len(buckets.parents)) for child, one in agg.children.items()
+    }
+    return Buckets(buckets.parents, buckets.keys, buckets.counts, buckets.shown, children)
+
+
+def _buckets(  # noqa: PLR0911  one per kind
+    name: str, agg: Aggregation, scope: SegmentScope, docs: Docs, parents: I64
+) -> tuple[Buckets, I64, I64, Docs]:
+    match agg:
+        case TermsAggregation():
+            return *collect_terms(name, agg, scope, docs, parents), docs
+        case HistogramAggregation():
+            return *collect_histogram(name, agg, scope, docs, parents), docs
+        case DateHistogramAggregation():
+            return *collect_date_histogram(name, agg, scope, docs, parents), docs
+        case RangeAggregation():
+            return *collect_range(name, agg, scope, docs, parents), docs
+        case FilterAggregation() | FiltersAggregation():
+            return *collect_filter(agg, scope, docs, parents), docs
+        case MissingAggregation():
+            return *collect_missing(name, agg, scope, docs, parents), docs
+        case GlobalAggregation():
+            return collect_global(scope)
+        case _:
+            raise AssertionError(f"the parser makes no {type(agg).__name__}")

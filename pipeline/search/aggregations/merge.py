@@ -1,0 +1,116 @@
+"""Merging partials: of segments to a partition's, of partitions to an index's. Associative and commutative."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.search.aggregations.partials import Buckets, Keys, Partial, Shown, Values
+from pipeline.search.aggregations.sums import Sums, add_sums
+from schemas.errors import invalid
+
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+TOP = np.zeros(1, np.int64)  # the whole is bucket 0 of 1
+
+
+def merge_all(parts: Sequence[Mapping[str, Partial]]) -> dict[str, Partial]:
+    """The top-level aggregations of all parts by name."""
+    return _children([(part, TOP) for part in parts], 1)
+
+
+def canonical(partial: Partial, count: int) -> Partial:
+    """The same with its buckets sorted and equal ones made one. ``count``: buckets of the parent."""
+    return merge("", [(partial, np.arange(count))], count)
+
+
+def _children(parts: Sequence[tuple[Mapping[str, Partial], I64]], count: int) -> dict[str, Partial]:
+    names = dict.fromkeys(name for part, _ in parts for name in part)
+    return {
+        name: merge(name, [(part[name], mapping) for part, mapping in parts if name in part], count) for name in names
+    }
+
+
+def merge(name: str, parts: Sequence[tuple[Partial, I64]], count: int) -> Partial:
+    """One aggregation of ``count`` parent buckets; part's parent bucket i becomes mapping[i]."""
+    values = [(p, m) for p, m in parts if isinstance(p, Values)]
+    buckets = [(p, m) for p, m in parts if isinstance(p, Buckets)]
+    if not buckets:
+        return _merge_values(values, count)
+    if values:
+        raise _two_types(name)
+    return _merge_buckets(name, buckets)
+
+
+def _two_types(name: str) -> Exception:
+    return invalid(
+        "aggregation_execution",
+        f"Merging/Reducing the aggregations failed when computing the aggregation [{name}] because "
+        "the field you gave in the aggregation query existed as two different types in two "
+        "different indices",
+    )
+
+
+def _shown(parts: Sequence[Shown]) -> Shown:
+    """That of a mapped field, if any; of several the least, so that order does not matter."""
+    return min(parts, key=lambda s: (s.type == "", s.type != "double", _sort_key(s)))
+
+
+def _sort_key(shown: Shown) -> str:
+    return repr(shown)
+
+
+def _merge_values(parts: Sequence[tuple[Values, I64]], count: int) -> Values:
+    counts = np.zeros(count, np.int64)
+    low = high = None
+    sums: list[tuple[Sums, I64]] = []
+    for one, mapping in parts:
+        np.add.at(counts, mapping, one.counts)
+        if one.low is not None:
+            low = np.full(count, np.inf) if low is None else low
+            np.minimum.at(low, mapping, one.low)
+        if one.high is not None:
+            high = np.full(count, -np.inf) if high is None else high
+            np.maximum.at(high, mapping, one.high)
+        if one.sums is not None:
+            sums.append((one.sums, mapping))
+    shown = _shown([one.shown for one, _ in parts])
+    return Values(counts, shown, low, high, add_sums(sums, count) if sums else None)
+
+
+def _merge_buckets(name: str, parts: Sequence[tuple[Buckets, I64]]) -> Buckets:
+    filled = [(p, m) for p, m in parts if len(p.parents)]
+    shown = _shown([p.shown for p, _ in parts])
+    if not filled:
+        children = _children([(p.children, np.zeros(0, np.int64)) for p, _ in parts], 0)
+        return Buckets(np.zeros(0, np.int64), parts[0][0].keys[:0], np.zeros(0, np.int64), shown, children)
+    parents = np.concatenate(
+        [np.where(p.parents < 0, p.parents, m[np.maximum(p.parents, 0)] if len(m) else -1) for p, m in filled]
+    )
+    codes, keys = _coded(name, [p.keys for p, _ in filled])
+    counts = np.concatenate([p.counts for p, _ in filled])
+    order = np.lexsort((codes, parents))
+    parents, codes = parents[order], codes[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (parents[1:] != parents[:-1]) | (codes[1:] != codes[:-1])
+    heads = np.flatnonzero(first)
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(first) - 1
+    pieces = np.split(numbers, np.cumsum([len(p.parents) for p, _ in filled])[:-1])
+    children = _children([(p.children, piece) for (p, _), piece in zip(filled, pieces, strict=True)], len(heads))
+    chosen = codes[heads]
+    kept: Keys = [keys[i] for i in chosen.tolist()] if isinstance(keys, list) else keys[chosen]
+    return Buckets(parents[heads], kept, np.add.reduceat(counts[order], heads), shown, children)
+
+
+def _coded(name: str, parts: Sequence[Keys]) -> tuple[I64, Keys]:
+    """The keys of all parts as numbers in the keys' order, and the keys by number."""
+    if all(isinstance(keys, list) for keys in parts):
+        every = [key for keys in parts for key in keys]
+        distinct = sorted(set(every))
+        number = dict(zip(distinct, range(len(distinct)), strict=True))
+        return np.fromiter((number[key] for key in every), np.int64, len(every)), distinct
+    if any(isinstance(keys, list) for keys in parts):
+        raise _two_types(name)
+    keys, codes = np.unique(np.concatenate(parts), return_inverse=True)
+    return codes.reshape(-1), keys
