@@ -1,0 +1,156 @@
+"""The order of buckets: by count, by key, by a metric below them (``avg_price``, ``s.max``, ``only_red>price.max``)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.search.aggregations.partials import Buckets, Partial, Values
+from query_api.fanout.metric_values import STATS, metric_column
+from schemas.aggregations import (
+    Aggregation,
+    DateHistogramAggregation,
+    FilterAggregation,
+    GlobalAggregation,
+    HistogramAggregation,
+    Metric,
+    MissingAggregation,
+    TermsAggregation,
+)
+from schemas.errors import SedimentError, invalid
+
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+Ordered = TermsAggregation | HistogramAggregation | DateHistogramAggregation
+_SINGLE: Final = (FilterAggregation, GlobalAggregation, MissingAggregation)
+_PART: Final = re.compile(r"([^.\[]+)(?:\.([^.\[]+)|\[([^\]]+)\])?")
+_BUILT_OF: Final = (
+    "Buckets can only be sorted on a sub-aggregator path that is built out of zero or more "
+    "single-bucket aggregations within the path and a final single-bucket or a metrics aggregation "
+    "at the path end."
+)
+_PLAIN: Final = ("_count", "_key")
+
+
+def _bad(path: str, why: str) -> SedimentError:
+    return invalid("aggregation_execution", f"Invalid aggregation order path [{path}]. {why}")
+
+
+def check_order(agg: Ordered) -> None:
+    """Raise ``aggregation_execution`` where an order names nothing that can order buckets."""
+    for path, _ in agg.order:
+        if path not in _PLAIN:
+            _resolve(path, agg.children)
+
+
+def _resolve(path: str, children: Mapping[str, Aggregation]) -> tuple[list[str], str]:
+    """(the single-bucket aggregations on the way and the last one, what of it)."""
+    names: list[str] = []
+    found: Aggregation | None = None
+    wanted = ""
+    for part in path.split(">"):
+        if wanted or (found is not None and not isinstance(found, _SINGLE)):
+            raise _bad(
+                path,
+                _BUILT_OF,
+            )
+        step = _PART.fullmatch(part)
+        if part == "_count" and names:
+            return names, "_count"
+        if step is None or step[1] not in children:
+            name = path if step is None else step[1]
+            raise _bad(
+                path,
+                f"The provided aggregation [{name}] either does not exist, or is a pipeline "
+                "aggregation and cannot be used to sort the buckets.",
+            )
+        names.append(step[1])
+        found, wanted = children[step[1]], step[2] or step[3] or ""
+        children = found.children
+    return names, _measure(path, found, wanted)
+
+
+def _measure(path: str, found: Aggregation | None, wanted: str) -> str:
+    if isinstance(found, Metric):
+        if found.kind == "stats":
+            if wanted not in STATS:
+                raise _bad(
+                    path,
+                    f"Unknown metric name [{wanted}] on multi-value metrics aggregation"
+                    if wanted
+                    else "When ordering on a multi-value metrics aggregation a metric name must be specified.",
+                )
+            return wanted
+        if wanted not in {"", "value"}:
+            short = path.rpartition(".")[0]
+            raise _bad(
+                path,
+                "Ordering on a single-value metrics aggregation can only be done on its value. "
+                f'Either drop the key (a la "{short}") or change it to "value" (a la "{short}.value")',
+            )
+        return found.kind
+    if isinstance(found, _SINGLE) and wanted in {"", "doc_count", "_count"}:
+        return "_count"
+    raise _bad(
+        path,
+        _BUILT_OF,
+    )
+
+
+def order_column(path: str, agg: Ordered, children: Mapping[str, Partial], numbers: I64) -> F64:
+    """float64[numbers]: what a path gives for these buckets; NaN where there is no value."""
+    names, measure = _resolve(path, agg.children)
+    for name in names[:-1]:
+        inner = children.get(name)
+        if not isinstance(inner, Buckets):
+            return np.full(len(numbers), np.nan)
+        numbers = _single_bucket(inner, numbers)
+        children = inner.children
+    last = children.get(names[-1])
+    if isinstance(last, Buckets):
+        numbers = _single_bucket(last, numbers)
+        if not len(last.counts):
+            return np.zeros(len(numbers))
+        return np.where(numbers >= 0, last.counts[np.maximum(numbers, 0)], 0).astype(np.float64)
+    if not isinstance(last, Values):
+        return np.full(len(numbers), np.nan)
+    return metric_column(measure, last, numbers)
+
+
+def _single_bucket(partial: Buckets, parents: I64) -> I64:
+    """The one bucket under each of these parents, -1 where it is empty."""
+    if not len(partial.parents):
+        return np.full(len(parents), -1)
+    at = np.minimum(np.searchsorted(partial.parents, parents), len(partial.parents) - 1)
+    found: I64 = np.where((partial.parents[at] == parents) & (parents >= 0), at, -1)
+    return found
+
+
+def ordered(
+    agg: Ordered, partial: Buckets, numbers: I64, absent: Sequence[Any], limit: int | None = None
+) -> list[tuple[int, Any]]:
+    """The first ``limit`` (bucket, key) of these buckets, and of (-1, key) without documents, in the aggregation's order.
+
+    ``numbers`` ascend, so their keys do; ``absent`` ascends and has none of their keys.
+    """
+    every = np.concatenate([numbers, np.full(len(absent), -1, np.int64)])
+    counts = every * 0
+    if len(numbers):
+        counts[: len(numbers)] = partial.counts[numbers]
+    ranks = np.arange(len(every))
+    if absent:
+        keys = [partial.keys[i] for i in numbers.tolist()] + list(absent)
+        ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+    columns: list[NDArray[Any]] = []
+    for path, ascending in agg.order:
+        if path == "_count":
+            column: NDArray[Any] = counts
+        elif path == "_key":
+            column = ranks
+        else:
+            column = order_column(path, agg, partial.children, every)
+        columns.append(column if ascending else -column)
+    order = np.lexsort([ranks, *reversed(columns)])[:limit].tolist()
+    return [(int(every[i]), partial.keys[every[i]] if i < len(numbers) else absent[i - len(numbers)]) for i in order]
