@@ -1,1 +1,15 @@
-"""The stream worker: log records become segments, exactly once."""
+"""The stream worker: log records become segments, exactly once.
+
+``apply`` — decide records in log order and build in-memory segments
+``decide_kernels`` — versions, conflicts, sequence numbers
+``updates`` — partial updates
+``requests`` — retried requests are decided once
+``outcomes`` — what was decided for recent offsets
+``dead_letters`` — records that cannot be indexed
+``live_segments`` — the segments of a partition while they change
+``state`` — when to refresh, commit, compact and merge
+``merge_policy`` — which segments to merge next
+``merger`` — carry out merges
+``commit`` — segments and log offset in one atomic batch, and the way back
+``worker`` — the shell: thread, lock, executors
+"""

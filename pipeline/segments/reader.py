@@ -94,6 +94,11 @@ class SegmentReader:
         mask = self._mask(path)
         return np.ones(self.documents, np.bool_) if mask is None else mask
 
+    @property
+    def arrays(self) -> Arrays:
+        """The arrays themselves: for those who store or measure a segment."""
+        return self._arrays
+
     def ids(self) -> ByteColumn:
         """The documents' ids."""
         return ByteColumn(self._arrays["id/data"], self._arrays["id/starts"])

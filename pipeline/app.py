@@ -1,0 +1,346 @@
+"""Composition root of the write side and the partitions: builds the log, the catalog, the workers and the writer, and wires them.
+
+``open_node`` gives one process with all partitions of all indices; the REST side is put on top of it by ``query_api.app``.
+"""
+
+import base64
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.commands import AddFields
+from pipeline.catalog.state import CatalogState, IndexState
+from pipeline.ingest.backpressure import InFlight
+from pipeline.ingest.indices import IndexService, IndicesParts, refresh_ms
+from pipeline.ingest.ports import Decisions
+from pipeline.ingest.writer import LogWriter, WriterParts
+from pipeline.log.ports import Log, TopicInfo
+from pipeline.materialise.apply import Schema
+from pipeline.materialise.commit import Probe
+from pipeline.materialise.state import Policy
+from pipeline.materialise.worker import Worker, WorkerParts
+from pipeline.rocks.database import RocksStore
+from pipeline.rocks.tuning import Tuning
+from pipeline.segments.chunks.cache import ArrayCache
+from pipeline.segments.manifest import Identity
+from pipeline.segments.store import SegmentStore
+from pipeline.telemetry.metrics import Metrics
+from pipeline.telemetry.tracing import Tracer
+from schemas.errors import SedimentError, not_found, unavailable
+from schemas.ids import PartitionId
+from schemas.mapping import IndexMapping
+from schemas.settings import ServeSettings
+
+SERVING_TIMEOUT_S = 60.0
+WATCH_S = 5.0
+AUTO_ID_BYTES = 15  # 20 characters of base64, as Elasticsearch's
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Served:
+    """An index that this process serves."""
+
+    state: IndexState
+    workers: list[Worker]
+    error: SedimentError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    commits: Executor
+    merges: Executor
+    appends: Executor
+    placement: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "placement"))
+
+
+class Node:
+    """One process with all partitions. Close it: then everything applied is durable in the index."""
+
+    def __init__(self, settings: ServeSettings, log: Log, metrics: Metrics, tracer: Tracer, probe: Probe) -> None:
+        self.settings = settings
+        self.log = log
+        self.metrics = metrics
+        self.tracer = tracer
+        self.cache = ArrayCache(settings.memory.arrays_bytes)
+        self._probe = probe
+        self._pools = _Pools(
+            ThreadPoolExecutor(2, "commit"),
+            ThreadPoolExecutor(max(1, settings.threads.merge), "merge"),
+            ThreadPoolExecutor(8, "append"),
+        )
+        self._served: dict[str, _Served] = {}
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self.catalog = Catalog(log, wall_clock_ms)
+        self.in_flight = InFlight(settings.memory.writes_bytes)
+        self.indices = IndexService(
+            IndicesParts(
+                log=log,
+                catalog=self.catalog,
+                decisions=self,
+                clock_ms=wall_clock_ms,
+                new_uuid=lambda: base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("="),
+                partitions_default=settings.partitions,
+                topic_prefix=settings.log.topic_prefix,
+                serving=self._wait_until_served,
+            )
+        )
+        self.writer = LogWriter(
+            WriterParts(log, self, self.in_flight, metrics, wall_clock_ms, new_ids, self._pools.appends)
+        )
+
+    # ------------------------------------------------------------------ life
+    def start(self) -> None:
+        """Read the control log and open every partition."""
+        self.catalog.start()
+        self._place(CatalogState(), self.catalog.state)
+        self.catalog.listen(lambda before, after: self._later(before, after))
+        self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Commit and close everything."""
+        self._closing.set()
+        self.catalog.close()
+        self._pools.placement.shutdown(wait=True)
+        for served in self._served.values():
+            for worker in served.workers:
+                worker.stop()
+        for pool in (self._pools.commits, self._pools.merges, self._pools.appends):
+            pool.shutdown(wait=True)
+        self.log.close()
+
+    # ------------------------------------------------------------------ placement
+    def _later(self, before: CatalogState, after: CatalogState) -> None:
+        if not self._closing.is_set():
+            self._pools.placement.submit(self._place, before, after)
+
+    def _place(self, before: CatalogState, after: CatalogState) -> None:
+        """Open what is new, close what is gone, adopt changed settings."""
+        old = {i.uuid: i for i in before.indices.values()}
+        new = {i.uuid: i for i in after.indices.values()}
+        for uuid in old.keys() - new.keys():
+            self._remove(uuid)
+        for uuid, index in new.items():
+            if uuid not in self._served:
+                self._open(index)
+            elif index.settings != self._served[uuid].state.settings:
+                self._adopt(index)
+
+    def _open(self, index: IndexState) -> None:
+        served = _Served(index, [])
+        try:
+            info = self.log.topic(index.topic)
+            if info is None:
+                raise not_found(
+                    "topic_not_found", f"topic [{index.topic}] of index [{index.name}] is gone: delete the index"
+                )
+            for number in range(index.partitions):
+                served.workers.append(self._worker(index, info, PartitionId(number)))
+            for worker in served.workers:
+                worker.start()
+        except SedimentError as error:
+            _log.error("index %s cannot be opened: %s", index.name, error.message)
+            served.error = error
+        with self._changed:
+            self._served[index.uuid] = served
+            self._changed.notify_all()
+
+    def _worker(self, index: IndexState, info: TopicInfo, partition: PartitionId) -> Worker:
+        directory = self._directory(index.uuid) / str(partition)
+        directory.mkdir(parents=True, exist_ok=True)
+        database = RocksStore(str(directory), Tuning())
+        identity = Identity("", index.topic, info.topic_id, partition, index.primary_term)
+        return Worker(
+            WorkerParts(
+                index=index.name,
+                identity=identity,
+                store=SegmentStore(database, self.cache),
+                close_store=database.close,
+                log=self.log,
+                schema=self._schema(index.uuid, partition),
+                policy=self._policy(index),
+                metrics=self.metrics,
+                tracer=self.tracer,
+                committer=self._pools.commits,
+                merger=self._pools.merges,
+                clock_ms=monotonic_ms,
+                probe=self._probe,
+            )
+        )
+
+    def _directory(self, uuid: str) -> Path:
+        return Path(self.settings.data) / "partitions" / uuid
+
+    def _policy(self, index: IndexState) -> Policy:
+        text = index.settings.get("refresh_interval")
+        refresh = self.settings.index.refresh_ms if text is None else refresh_ms(text)
+        return Policy(refresh, self.settings.index.flush_ms, self.settings.index.flush_bytes)
+
+    def _schema(self, uuid: str, partition: PartitionId) -> Schema:
+        def bind(fields: dict[str, dict[str, object]], offset: int) -> IndexMapping:
+            known = self._by_uuid(uuid)
+            if all(path in known.mapping.fields for path in fields):
+                return known.mapping
+            changed = self.catalog.propose(AddFields(uuid, fields, partition, offset))
+            assert changed is not None
+            return changed.mapping
+
+        return Schema(
+            bind=bind,  # type: ignore[arg-type]  # dict is a Mapping
+            at_version=lambda version: self.catalog.mapping_at(uuid, version),
+            refused=lambda: self.catalog.refused(uuid, partition),
+        )
+
+    def _by_uuid(self, uuid: str) -> IndexState:
+        for index in self.catalog.state.indices.values():
+            if index.uuid == uuid:
+                return index
+        raise unavailable("index_deleted", "the index was deleted")
+
+    def _adopt(self, index: IndexState) -> None:
+        served = self._served[index.uuid]
+        served.state = index
+        for worker in served.workers:
+            worker.set_policy(refresh_ms=self._policy(index).refresh_ms)
+
+    def _remove(self, uuid: str) -> None:
+        with self._changed:
+            served = self._served.pop(uuid, None)
+            self._changed.notify_all()
+        for worker in served.workers if served is not None else ():
+            worker.stop(commit_now=False)
+        shutil.rmtree(self._directory(uuid), ignore_errors=True)
+        if served is not None:
+            self.metrics.forget(index=served.state.name)
+
+    def _wait_until_served(self, index: IndexState) -> None:
+        with self._changed:
+            done = self._changed.wait_for(lambda: index.uuid in self._served, SERVING_TIMEOUT_S)
+        if not done:
+            raise unavailable(
+                "index_not_served", f"index [{index.name}] was created but is not open yet: look at /health"
+            )
+        error = self._served[index.uuid].error
+        if error is not None:
+            raise error
+
+    def _watch(self) -> None:
+        """Look now and then whether a topic got more partitions: then the index stops, with the reason."""
+        while not self._closing.wait(WATCH_S):
+            for served in list(self._served.values()):
+                try:
+                    info = self.log.topic(served.state.topic)
+                except SedimentError:
+                    continue
+                if info is not None and info.partitions != served.state.partitions:
+                    self._stop_served(served, info.partitions)
+
+    def _stop_served(self, served: _Served, partitions: int) -> None:
+        reason = (
+            f"topic [{served.state.topic}] has {partitions} partitions now, the index was made with {served.state.partitions}: "
+            "keys may lie in other partitions than before; reindex into a new index with that many shards"
+        )
+        for worker in served.workers:
+            worker.halt(reason)
+
+    # ------------------------------------------------------------------ who answers
+    def workers(self, name: str) -> Sequence[Worker]:
+        """The partitions of an index. Raises NOT_FOUND, or why the index could not be opened."""
+        state = self.catalog.index(name)
+        if state is None:
+            raise not_found("index_not_found", f"no such index [{name}]", index=name)
+        served = self._served.get(state.uuid)
+        if served is None:
+            self._wait_until_served(state)
+            served = self._served[state.uuid]
+        if served.error is not None:
+            raise served.error
+        return served.workers
+
+    def decisions(self, index: IndexState, partition: PartitionId) -> Decisions:
+        """The decisions of a partition."""
+        return self.workers(index.name)[partition].outcomes
+
+    def refresh(self, name: str) -> None:
+        """Make everything applied visible."""
+        for worker in self.workers(name):
+            worker.refresh()
+
+    def flush(self, name: str, timeout_s: float = 60.0) -> None:
+        """Make everything applied durable in the index."""
+        for worker in self.workers(name):
+            worker.flush(timeout_s)
+
+    def wait_applied(self, name: str, timeout_s: float = 60.0) -> bool:
+        """Wait until the partitions have applied what the log holds now; False when not in time."""
+        deadline = time.monotonic() + timeout_s
+        for number, worker in enumerate(self.workers(name)):
+            state = self.catalog.index(name)
+            assert state is not None
+            end = self.log.end_offset(state.topic, PartitionId(number))
+            if not worker.outcomes.wait(end, max(0.0, deadline - time.monotonic())):
+                return False
+        return True
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970: for timestamps of records, never for a decision."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """Milliseconds of a clock that never goes back."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def new_ids(count: int) -> list[bytes]:
+    """Fresh document ids: 120 random bits each, as 20 characters that are safe in a URL."""
+    text = base64.urlsafe_b64encode(os.urandom(AUTO_ID_BYTES * count))
+    return [text[i : i + 20] for i in range(0, 20 * count, 20)]
+
+
+def open_log(settings: ServeSettings) -> Log:
+    """The log that the settings name."""
+    if settings.kafka:
+        from pipeline.log.kafka import KafkaLog
+
+        return KafkaLog(settings.kafka)
+    from pipeline.log.embedded import EmbeddedLog
+
+    return EmbeddedLog(
+        Path(settings.data) / "log",
+        file_bytes_max=settings.log.segment_bytes,
+        tail_cache_bytes_max=settings.log.cache_bytes,
+    )
+
+
+def open_node(
+    settings: ServeSettings,
+    *,
+    log: Log | None = None,
+    metrics: Metrics | None = None,
+    tracer: Tracer | None = None,
+    probe: Probe = lambda _name: None,
+) -> Node:
+    """Open everything and return when every partition is open (it may still be catching up)."""
+    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    node = Node(settings, log or open_log(settings), metrics or Metrics(), tracer or Tracer.off(), probe)
+    try:
+        node.start()
+    except BaseException:
+        node.close()
+        raise
+    return node
+
+
+__all__ = ["Node", "monotonic_ms", "new_ids", "open_log", "open_node", "wall_clock_ms"]

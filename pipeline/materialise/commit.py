@@ -1,0 +1,251 @@
+"""Segments, deletes, decisions and the log offset in one atomic batch; and the way back.
+
+``snapshot`` takes what a commit needs out of the materialiser (in a moment, under its owner's lock), ``store_snapshot`` writes it (in any
+thread, without that lock), ``install`` tells the materialiser what is stored now. ``restore`` is the inverse at opening.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.materialise.apply import Materialiser
+from pipeline.materialise.live_segments import LiveSegment, LiveSegments
+from pipeline.materialise.outcomes import Outcomes
+from pipeline.materialise.requests import RequestWindow
+from pipeline.segments import manifest as manifests
+from pipeline.segments.format import SegmentData
+from pipeline.segments.manifest import Identity, Manifest, StoredAlive, StoredSegment
+from pipeline.segments.reader import SegmentReader
+from pipeline.segments.store import SegmentStore
+from schemas.ids import LogOffset, SchemaVersion, SegmentId
+from schemas.limits import DELETED_IDS_KEPT_OFFSETS
+from schemas.mapping import IndexMapping
+from schemas.records import ByteColumn
+
+Bools = NDArray[np.bool_]
+TOMBSTONES: Final = "tombstones/"
+TOMBSTONE_CHUNKS_MAX: Final = 64
+Probe = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSnapshot:
+    """A segment as a commit sees it. ``alive`` None: as ``stored_alive`` says."""
+
+    ordinal: int
+    dead_letters: bool
+    reader: SegmentReader
+    stored: StoredSegment | None
+    stored_alive: StoredAlive | None
+    alive: Bools | None
+    deletes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one commit writes."""
+
+    offset: LogOffset
+    segments: Sequence[SegmentSnapshot]
+    mapping_json: bytes
+    schema_version: int
+    next_seq_no: int
+    documents: int
+    state: dict[str, bytes]
+    retired: Sequence[SegmentId]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What is stored now: per segment of the snapshot, where it lies."""
+
+    snapshot: Snapshot
+    stored: Sequence[tuple[StoredSegment, StoredAlive | None]]
+    readers: dict[int, SegmentReader]  # of segments that were in memory only; key: index into ``snapshot.segments``
+
+
+class Ledger:
+    """What a partition remembers between commits: segments to drop, tombstones already stored."""
+
+    def __init__(self) -> None:
+        self.retired: list[SegmentId] = []
+        self.tombstones: dict[str, tuple[bytes, int]] = {}  # state name -> (encoded, newest offset)
+        self.counter = 0
+
+
+def snapshot(machine: Materialiser, ledger: Ledger) -> Snapshot:
+    """What to commit. The caller holds the lock under which records are applied."""
+    for segments in (machine.segments, machine.dead):
+        _drop_empty(segments, ledger)
+    _keep_tombstones(machine, ledger)
+    taken = [
+        _segment(segment, dead_letters=segments is machine.dead)
+        for segments in (machine.segments, machine.dead)
+        for segment in segments
+    ]
+    dead_ids = [s.reader.meta.id for s in taken if s.dead_letters]
+    state = {
+        "outcomes": machine.outcomes.encode(),
+        "requests": machine.requests.encode(),
+        "dead": msgspec.json.encode({"segments": dead_ids, "count": machine.dead_count}),
+        **{name: encoded for name, (encoded, _) in ledger.tombstones.items()},
+    }
+    retired, ledger.retired = ledger.retired, []
+    return Snapshot(
+        offset=machine.applied,
+        segments=taken,
+        mapping_json=msgspec.json.encode(machine.mapping),
+        schema_version=machine.schema_version,
+        next_seq_no=machine.next_seq_no,
+        documents=machine.segments.documents,
+        state=state,
+        retired=retired,
+    )
+
+
+def _drop_empty(segments: LiveSegments, ledger: Ledger) -> None:
+    for segment in [s for s in segments if not s.documents]:
+        segments.replace([segment.ordinal], None)
+        if segment.stored is not None:
+            ledger.retired.append(segment.reader.meta.id)
+
+
+def _segment(segment: LiveSegment, *, dead_letters: bool) -> SegmentSnapshot:
+    changed = segment.dead > 0 and segment.stored_deletes != segment.deletes
+    return SegmentSnapshot(
+        segment.ordinal,
+        dead_letters,
+        segment.reader,
+        segment.stored,
+        segment.stored_alive,
+        segment.alive.copy() if changed else None,
+        segment.deletes,
+    )
+
+
+def store_snapshot(store: SegmentStore, identity: Identity, epoch: int, taken: Snapshot, probe: Probe) -> Committed:
+    """Write, commit, flush. ``probe`` is called at each step (tests kill the process there)."""
+    stored: list[tuple[StoredSegment, StoredAlive | None]] = []
+    readers: dict[int, SegmentReader] = {}
+    for at, segment in enumerate(taken.segments):
+        place = segment.stored
+        if place is None:
+            probe("commit.put")
+            place = store.put(SegmentData(segment.reader.meta, segment.reader.arrays))
+            readers[at] = SegmentReader(place.meta, store.reader_arrays(place))
+        alive = segment.stored_alive
+        if segment.alive is not None:
+            probe("commit.put_alive")
+            alive = store.put_alive(place.meta.id, segment.alive)
+        stored.append((place, alive))
+    probe("commit.commit")
+    store.commit(
+        Manifest(
+            identity=identity,
+            open_epoch=epoch,
+            next_offset=taken.offset,
+            segments=tuple(manifests.LiveSegment(place, alive) for place, alive in stored),
+            schema_version=SchemaVersion(taken.schema_version),
+            mapping_json=taken.mapping_json,
+            next_seq_no=taken.next_seq_no,
+            documents=taken.documents,
+            state=taken.state,
+        )
+    )
+    probe("commit.flush")
+    store.flush()
+    probe("commit.drop")
+    store.drop(taken.retired)
+    return Committed(taken, stored, readers)
+
+
+def install(machine: Materialiser, committed: Committed) -> None:
+    """Read from the store what was in memory only. The caller holds the lock under which records are applied."""
+    with machine.lock:
+        for at, (taken, (place, alive)) in enumerate(zip(committed.snapshot.segments, committed.stored, strict=True)):
+            segments = machine.dead if taken.dead_letters else machine.segments
+            segment = segments.get(taken.ordinal)
+            if segment is None:
+                continue
+            segment.stored, segment.stored_alive, segment.stored_deletes = place, alive, taken.deletes
+            if at in committed.readers:
+                segment.reader = committed.readers[at]
+                segment.nbytes = place.nbytes
+
+
+def restore(machine: Materialiser, store: SegmentStore, manifest: Manifest) -> Ledger:
+    """Bring a fresh materialiser to the state of a committed manifest."""
+    ledger = Ledger()
+    machine.outcomes = Outcomes.decode(manifest.state.get("outcomes", b""), manifest.next_offset)
+    machine.requests = RequestWindow.decode(manifest.state.get("requests", b""))
+    machine.next_seq_no = manifest.next_seq_no
+    machine.schema_version = manifest.schema_version
+    if manifest.schema_version:
+        machine.mapping = msgspec.json.decode(manifest.mapping_json, type=IndexMapping)
+    dead = msgspec.json.decode(manifest.state.get("dead", b'{"segments":[],"count":0}'))
+    machine.dead_count = dead["count"]
+    dead_ids = set(dead["segments"])
+    for live in manifest.segments:
+        segments = machine.dead if live.id in dead_ids else machine.segments
+        reader = SegmentReader(live.stored.meta, store.reader_arrays(live.stored))
+        alive = store.read_alive(live)
+        ordinal = segments.next_ordinal()
+        segment = segments.add(ordinal, reader, live.stored.nbytes, alive)
+        segment.stored, segment.stored_alive, segment.stored_deletes = live.stored, live.alive, segment.deletes
+        if segments is machine.segments:
+            machine.ids.load_segment(
+                reader.ids(), reader.seq_nos(), reader.versions(), reader.offsets(), alive, ordinal
+            )
+    _load_tombstones(machine, ledger, manifest)
+    return ledger
+
+
+def _keep_tombstones(machine: Materialiser, ledger: Ledger) -> None:
+    """Deleted ids since the last commit become one more piece of state; pieces beyond the horizon go."""
+    horizon = machine.applied - DELETED_IDS_KEPT_OFFSETS
+    ledger.tombstones = {name: kept for name, kept in ledger.tombstones.items() if kept[1] >= horizon}
+    slots = np.unique(np.concatenate(machine.tombstones)) if machine.tombstones else np.zeros(0, np.int64)
+    machine.tombstones = []
+    if len(slots):
+        slots = slots[machine.ids.deleted[slots] != 0]
+    if not len(slots):
+        return
+    if len(ledger.tombstones) >= TOMBSTONE_CHUNKS_MAX:
+        _store_all(machine, ledger)
+        return
+    ids = machine.ids.ids_of(slots)
+    _add(ledger, ids, machine.ids.seq_no[slots], machine.ids.version[slots], machine.ids.offset[slots])
+
+
+def _store_all(machine: Materialiser, ledger: Ledger) -> None:
+    ledger.tombstones = {}
+    _add(ledger, *machine.ids.tombstones())
+
+
+def _add(
+    ledger: Ledger, ids: ByteColumn, seq_nos: NDArray[np.int64], versions: NDArray[np.int64], offsets: NDArray[np.int64]
+) -> None:
+    data = ids.data[ids.starts[0] : ids.starts[-1]].tobytes()
+    lengths = (ids.starts[1:] - ids.starts[:-1]).astype(np.int64)
+    encoded = msgspec.msgpack.encode(
+        [data, *(c.astype(np.int64).tobytes() for c in (lengths, seq_nos, versions, offsets))]
+    )
+    ledger.counter += 1
+    ledger.tombstones[f"{TOMBSTONES}{ledger.counter:08d}"] = (encoded, int(offsets.max()) if len(offsets) else 0)
+
+
+def _load_tombstones(machine: Materialiser, ledger: Ledger, manifest: Manifest) -> None:
+    for name in sorted(n for n in manifest.state if n.startswith(TOMBSTONES)):
+        encoded = manifest.state[name]
+        data, *columns = msgspec.msgpack.decode(encoded, type=tuple[bytes, bytes, bytes, bytes, bytes])
+        lengths, seq_nos, versions, offsets = (np.frombuffer(bytearray(c), np.int64) for c in columns)
+        ends = np.cumsum(lengths)
+        raw = bytes(data)
+        ids = ByteColumn.of([raw[e - n : e] for e, n in zip(ends.tolist(), lengths.tolist(), strict=True)])
+        machine.ids.load_tombstones(ids, seq_nos, versions, offsets)
+        ledger.tombstones[name] = (encoded, int(offsets.max()) if len(offsets) else 0)
+        ledger.counter = max(ledger.counter, int(name.removeprefix(TOMBSTONES)))

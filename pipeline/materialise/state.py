@@ -1,0 +1,108 @@
+"""When to refresh, commit, compact and merge: a pure decision over what the worker knows.
+
+The worker gathers ``Facts`` after every batch and every tick and carries out the ``Instruction``s; clocks, threads and disks are its business.
+
+*Invariant*: nothing here changes what a record means; these instructions decide only when it becomes visible and durable.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.materialise.merge_policy import Plan, Size, plan
+from schemas.ids import LogOffset
+
+SMALL_DOCUMENTS: Final = 2_000  # in-memory segments up to this size are compacted together
+SMALL_SEGMENTS_MAX: Final = 12
+IDLE_S: Final = 0.5  # how long a read of the log may wait when nothing is due
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Settings of a partition's rhythm, ms and bytes; ``refresh_ms`` -1: only when asked."""
+
+    refresh_ms: int = 100
+    flush_ms: int = 5_000
+    flush_bytes: int = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the worker knows now. Times in ms of a monotonic clock."""
+
+    now_ms: int
+    applied: LogOffset
+    visible: LogOffset
+    committed: LogOffset  # the offset of the newest commit, begun or done
+    stale: bool  # segments were replaced since the last refresh
+    refreshed_ms: int
+    committed_ms: int
+    unstored_bytes: int
+    small_segments: int
+    committing: bool
+    merging: bool
+    stored: Sequence[Size] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Publish a view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """Merge the small in-memory segments into one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Store what is new, with the offset that it stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Merge stored segments in the background."""
+
+    plan: Plan
+
+
+Instruction = Refresh | Compact | Commit | Merge
+
+
+def instructions(facts: Facts, policy: Policy) -> list[Instruction]:
+    """What to do now, in this order."""
+    todo: list[Instruction] = []
+    if facts.small_segments >= SMALL_SEGMENTS_MAX:
+        todo.append(Compact())
+    if _refresh_due(facts, policy):
+        todo.append(Refresh())
+    if _commit_due(facts, policy):
+        todo.append(Commit())
+    if not facts.merging:
+        chosen = plan(facts.stored)
+        if chosen is not None:
+            todo.append(Merge(chosen))
+    return todo
+
+
+def _refresh_due(facts: Facts, policy: Policy) -> bool:
+    if policy.refresh_ms < 0:
+        return False
+    behind = facts.applied > facts.visible or facts.stale
+    return behind and facts.now_ms - facts.refreshed_ms >= policy.refresh_ms
+
+
+def _commit_due(facts: Facts, policy: Policy) -> bool:
+    if facts.committing or facts.applied <= facts.committed:
+        return False
+    return facts.unstored_bytes >= policy.flush_bytes or facts.now_ms - facts.committed_ms >= policy.flush_ms
+
+
+def wait_s(facts: Facts, policy: Policy) -> float:
+    """How long a read of the log may wait for records without missing what is due, seconds."""
+    due = [IDLE_S]
+    if policy.refresh_ms >= 0 and (facts.applied > facts.visible or facts.stale):
+        due.append((facts.refreshed_ms + policy.refresh_ms - facts.now_ms) / 1000)
+    if not facts.committing and facts.applied > facts.committed:
+        due.append((facts.committed_ms + policy.flush_ms - facts.now_ms) / 1000)
+    return max(0.0, min(due))
