@@ -1,1 +1,12 @@
-"""Search one partition at one point in time."""
+"""Search one partition at one point in time.
+
+``searcher``: a view that answers: statistics, the best rows, what is shown of them.
+``date_math``: ``now-1d/d`` and dates that leave something out.
+``values``: a query's values as a field understands them.
+``statistics``: live counts of terms; the weights that follow for the whole index.
+``cache``: what is remembered of immutable segments.
+``sort``: sort keys of documents, and values of ``search_after``.
+``collect``: the best rows by several keys.
+``lookup``: one document's row.
+``fetch``: rows to hits.
+"""

@@ -1,0 +1,93 @@
+"""The best rows of a partition by several sort keys, after ``search_after``, ties by the offset of the row's record.
+
+Each segment gives its best rows by its own keys; the few that are left are merged by their raw values.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.search.queries.top import Ranked
+from pipeline.search.sort import Rows, Sorter
+from schemas.errors import illegal_argument
+
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """A row and its raw sort values."""
+
+    row: Ranked
+    values: tuple[Any, ...]
+
+
+class SortedCollector:
+    """Rows of a partition, segment by segment; ``k`` at least 1."""
+
+    def __init__(self, sorters: Sequence[Sorter], k: int, after: Sequence[Any] | None) -> None:
+        self._sorters = sorters
+        self._k = k
+        self._after = None if after is None else self._comparable(after)
+        self._best: list[Sorted] = []
+
+    def _comparable(self, after: Sequence[Any]) -> list[Any]:
+        if len(after) != len(self._sorters):
+            message = f"search_after has {len(after)} value(s) but sort has {len(self._sorters)}."
+            raise illegal_argument(message)
+        return [s.comparable(v) for s, v in zip(self._sorters, after, strict=True)]
+
+    def add(self, rows: Rows) -> None:
+        """The matches of one segment."""
+        columns = [s.column(rows) for s in self._sorters]
+        keys = [c.keys for c in columns]
+        offsets = rows.segment.reader.offsets()[rows.documents]
+        chosen = self._behind(rows, keys)
+        chosen = best_of(keys, offsets, chosen, self._k)
+        for i in chosen.tolist():
+            score = float("nan") if rows.scores is None else float(rows.scores[i])
+            row = Ranked(score, rows.segment.number, int(rows.documents[i]), int(offsets[i]))
+            self._best.append(Sorted(row, tuple(c.raw(i) for c in columns)))
+        if len(self._best) > 4 * self._k:
+            self._best = self._merged()
+
+    def _behind(self, rows: Rows, keys: Sequence[I64]) -> I64:
+        """Positions of the rows that come after ``search_after``."""
+        if self._after is None:
+            return np.arange(len(rows.documents))
+        behind = np.zeros(len(rows.documents), np.bool_)
+        level = np.ones(len(rows.documents), np.bool_)
+        for sorter, key, value in zip(self._sorters, keys, self._after, strict=True):
+            limit = sorter.encode(rows.segment, value) if sorter.key.field != "_id" else None
+            if limit is None:
+                raise illegal_argument(
+                    "[search_after] cannot be used with a sort on [_id]: sort on a keyword field that holds it"
+                )
+            behind |= level & (key > limit)
+            level &= key == limit
+        return np.flatnonzero(behind)
+
+    def _merged(self) -> list[Sorted]:
+        """The k best of all that was kept."""
+        ranks = [s.rank([b.values[i] for b in self._best]) for i, s in enumerate(self._sorters)]
+        offsets = np.array([b.row.offset for b in self._best], np.int64)
+        order = np.lexsort([offsets, *reversed(ranks)])[: self._k]
+        return [self._best[i] for i in order.tolist()]
+
+    def ranked(self) -> list[Sorted]:
+        """Best first."""
+        return self._merged()
+
+
+def best_of(keys: Sequence[I64], offsets: I64, positions: I64, k: int) -> I64:
+    """The k best of the positions, best first: by each key, then by offset."""
+    first = keys[0][positions]
+    if len(positions) > 4 * k:  # all that can be among the k best by the first key alone
+        limit = np.partition(first, k - 1)[k - 1]
+        positions = positions[first <= limit]
+    order = np.lexsort([offsets[positions], *(key[positions] for key in reversed(keys))])
+    best: I64 = positions[order[:k]]
+    return best

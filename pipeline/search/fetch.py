@@ -1,0 +1,113 @@
+"""Rows to hits: sources byte for byte, and what else the request asks to see of them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pipeline.search.features.explain import Explainer
+from pipeline.search.features.fields import doc_values, source_values
+from pipeline.search.features.highlight import Highlighter
+from pipeline.search.lookup import id_of, provenance_of, routing_of
+from pipeline.search.queries.compile import compile_query
+from pipeline.search.queries.evaluate import SegmentQueries
+from pipeline.search.queries.plan import Context, Plan
+from pipeline.search.statistics import Weights
+from pipeline.segments.view import PartitionView
+from schemas.query import Bool, ConstantScore, DisMax, Node, SearchRequest
+from schemas.results import FetchedHit, RowHit
+
+
+def fetch_hits(
+    view: PartitionView,
+    segments: Sequence[SegmentQueries],
+    request: SearchRequest,
+    plan: Plan,
+    weights: Weights,
+    hits: Sequence[RowHit],
+) -> Sequence[FetchedHit]:
+    """The rows as they are shown, in the order given."""
+    fetcher = _Fetcher(view, segments, request, plan, weights)
+    by_segment: dict[int, list[int]] = defaultdict(list)
+    for place, hit in enumerate(hits):
+        by_segment[hit.segment].append(place)
+    fetched: dict[int, FetchedHit] = {}
+    for number, places in by_segment.items():
+        documents = [hits[p].doc for p in places]
+        fetched |= zip(places, fetcher.of_segment(segments[number], documents), strict=True)
+    return [fetched[place] for place in range(len(hits))]
+
+
+class _Fetcher:
+    def __init__(
+        self,
+        view: PartitionView,
+        segments: Sequence[SegmentQueries],
+        request: SearchRequest,
+        plan: Plan,
+        weights: Weights,
+    ) -> None:
+        self._view = view
+        self._request = request
+        self._context = Context(view.mapping, view.index, request.now_ms)
+        self._parsed_needed = bool(request.fields or request.highlight)
+        self._sources_needed = request.source.enabled or self._parsed_needed
+        self._highlighter = Highlighter(request, self._context) if request.highlight else None
+        self._explainer = Explainer(plan, weights) if request.explain else None
+        self._named = [(n.name, compile_query(n, self._context)) for n in named_nodes(request.query)]
+
+    def of_segment(self, segment: SegmentQueries, documents: Sequence[int]) -> list[FetchedHit]:
+        """The hits of these documents of one segment."""
+        rows = np.array(documents, np.int64)
+        sources: Sequence[bytes | None] = [None] * len(documents)
+        if self._sources_needed:
+            sources = segment.reader.sources(rows)
+        matched: list[list[str]] = [[] for _ in documents]
+        for name, plan in self._named:
+            held = segment.select(plan).as_mask()[rows]
+            for i in np.flatnonzero(held).tolist():
+                matched[i].append(name)
+        explanations = self._explainer.explain(segment, documents) if self._explainer else [None] * len(documents)
+        return [
+            self._hit(segment, document, source, names, explanation)
+            for document, source, names, explanation in zip(documents, sources, matched, explanations, strict=True)
+        ]
+
+    def _hit(
+        self, segment: SegmentQueries, document: int, source: bytes | None, names: Sequence[str], explanation: Any
+    ) -> FetchedHit:
+        reader, request, mapping = segment.reader, self._request, self._view.mapping
+        parsed = msgspec.json.decode(source) if self._parsed_needed and source else None
+        fields: dict[str, Any] = source_values(parsed, request.fields, mapping) if request.fields else {}
+        if request.docvalue_fields:
+            fields |= doc_values(reader, document, request.docvalue_fields, mapping)
+        return FetchedHit(
+            id=id_of(reader, document),
+            version=int(reader.versions()[document]),
+            seq_no=int(reader.seq_nos()[document]),
+            source=source if request.source.enabled else None,
+            provenance=provenance_of(reader, document, self._view.topic, self._view.partition),
+            routing=routing_of(reader, document),
+            fields=fields,
+            highlight=self._highlighter.highlight(parsed) if self._highlighter else {},
+            explanation=explanation,
+            matched=names,
+        )
+
+
+def named_nodes(node: Node) -> list[Node]:
+    """Every node of the tree with a name."""
+    children: Sequence[Node] = ()
+    match node:
+        case Bool():
+            children = (*node.must, *node.should, *node.must_not, *node.filter)
+        case ConstantScore():
+            children = (node.filter,)
+        case DisMax():
+            children = node.queries
+        case _:
+            pass
+    found = [node] if node.name else []
+    return found + [n for child in children for n in named_nodes(child)]

@@ -1,0 +1,7 @@
+"""What searches compute on arrays, compiled.
+
+``score_kernels``: every posting scored; lists intersected, united, added.
+``top_kernels``: the best k without looking at every posting.
+``phrase_kernels``: documents where terms stand together.
+``column_kernels``: documents whose values or ids are wanted.
+"""

@@ -1,0 +1,480 @@
+"""The best k documents of a term, of any of several terms, of all of them: blocks that cannot matter are not decoded.
+
+Each block of postings carries a bound on its scores (`impact`: greatest frequency << 8 | smallest norm byte). Once k documents
+are known, the worst of them is a threshold, and what cannot pass it is skipped:
+
+* one term: a block whose bound does not pass;
+* any term (MaxScore: Turtle and Flood 1995, with bounds per block as in Block-Max: Ding and Suel 2011): documents are walked in
+  windows; in each window terms are ordered by their bound there, and those whose bounds together do not pass are only looked
+  up for documents that other terms brought in;
+* all terms: a block of the rarest term, where the others' bounds over the same documents do not make up for it.
+
+The k best are a heap (scores float32, then the offset of the document's record: of equal scores the lower offset is better; row is
+segment << 32 | document), whose root is the worst. Where segments and rows come in order of offset a document that only equals the
+threshold cannot enter (`ordered`), else it may. The slow twins are in ``score_kernels`` with ``push_scores``.
+
+Sums are float64 (see ``score_kernels``); bounds have a slack of 1e-9, far above what their summation can lose.
+"""
+
+# mypy: disable-error-code="assignment,operator,index,arg-type,return-value"
+
+import numpy as np
+
+from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32Array
+from pipeline.kernels.compile import kernel
+from pipeline.kernels.simd_kernels import address_of, bit_count64, trailing_zeros64
+from pipeline.search.kernels.score_kernels import bm25
+from pipeline.segments.postings_kernels import BLOCK, decode_block, decode_documents
+
+WINDOW = 2048
+SLACK = 1.0 + 1e-9
+
+
+@kernel
+def worse(score: float, offset: int, other_score: float, other_offset: int) -> bool:
+    """Whether the first hit ranks behind the second."""
+    return score < other_score or (score == other_score and offset > other_offset)
+
+
+@kernel
+def push(scores: F32Array, offsets: I64Array, rows: I64Array, size: int, score: float, offset: int, row: int) -> int:
+    """Put a hit into the heap of the best len(scores); returns how many it holds."""
+    k = scores.shape[0]
+    if size < k:
+        at = size
+        while at > 0:
+            parent = (at - 1) >> 1
+            if not worse(score, offset, scores[parent], offsets[parent]):
+                break
+            scores[at] = scores[parent]
+            offsets[at] = offsets[parent]
+            rows[at] = rows[parent]
+            at = parent
+        size += 1
+    else:
+        if not worse(scores[0], offsets[0], score, offset):
+            return size
+        at = 0
+        while True:
+            child = 2 * at + 1
+            if child >= k:
+                break
+            if child + 1 < k and worse(scores[child + 1], offsets[child + 1], scores[child], offsets[child]):
+                child += 1
+            if not worse(scores[child], offsets[child], score, offset):
+                break
+            scores[at] = scores[child]
+            offsets[at] = offsets[child]
+            rows[at] = rows[child]
+            at = child
+    scores[at] = score
+    offsets[at] = offset
+    rows[at] = row
+    return size
+
+
+@kernel
+def threshold(scores: F32Array, size: int, ordered: bool) -> float:
+    """What a bound has to exceed for its documents to matter; -1 while the heap is not full."""
+    if size < scores.shape[0]:
+        return np.float64(-1)
+    if ordered:
+        return np.float64(scores[0])
+    return np.float64(np.nextafter(scores[0], np.float32(0)))
+
+
+@kernel
+def push_scores(
+    documents: U32Array,
+    scores: F32Array,
+    offsets: I64Array,
+    row: int,
+    heap_scores: F32Array,
+    heap_offsets: I64Array,
+    heap_rows: I64Array,
+    size: int,
+) -> int:
+    """All matches of a segment into the heap; `row` is segment << 32."""
+    k = heap_scores.shape[0]
+    for i in range(documents.shape[0]):
+        if size < k or scores[i] >= heap_scores[0]:
+            document = documents[i]
+            size = push(
+                heap_scores, heap_offsets, heap_rows, size, scores[i], offsets[document], row + np.int64(document)
+            )
+    return size
+
+
+@kernel
+def bound_of(impact: int, weight: float, inverse: F32Array) -> float:
+    """The greatest score that a posting of a block can have."""
+    frequency = np.float32(impact >> np.uint32(8))
+    return np.float64(bm25(weight, frequency, inverse[impact & np.uint32(255)])) * SLACK
+
+
+@kernel
+def top_of_term(
+    data: U8Array,
+    block_last: U32Array,
+    block_offset: I64Array,
+    block_bits: U32Array,
+    block_impact: U32Array,
+    first: int,
+    end: int,
+    weight: float,
+    inverse: F32Array,
+    norms: U8Array,
+    mask: BoolArray,
+    offsets: I64Array,
+    row: int,
+    ordered: bool,
+    heap_scores: F32Array,
+    heap_offsets: I64Array,
+    heap_rows: I64Array,
+    size: int,
+) -> int:
+    """The term's best documents into the heap. `mask`: documents that count, or empty for all."""
+    base = address_of(data)
+    masked = mask.shape[0] > 0
+    documents = np.empty(BLOCK, np.uint32)
+    frequencies = np.empty(BLOCK, np.uint32)
+    k = heap_scores.shape[0]
+    for block in range(first, end):
+        if bound_of(block_impact[block], weight, inverse) <= threshold(heap_scores, size, ordered):
+            continue
+        previous = np.int64(block_last[block - 1]) if block > first else np.int64(-1)
+        count = decode_block(
+            base, block_offset[block], block_bits[block], np.int64(block_last[block]), previous, documents, frequencies
+        )
+        for i in range(count):
+            document = documents[i]
+            score = bm25(weight, np.float32(frequencies[i]), inverse[norms[document]])
+            if size < k or score >= heap_scores[0]:
+                if masked and not mask[document]:
+                    continue
+                size = push(
+                    heap_scores, heap_offsets, heap_rows, size, score, offsets[document], row + np.int64(document)
+                )
+    return size
+
+
+@kernel
+def find_in_block(documents: U32Array, at: int, count: int, wanted: int) -> int:
+    """The first index >= `at` of a decoded block whose document is >= `wanted` (one below `count` must be)."""
+    while at + 8 < count and documents[at + 8] < wanted:
+        at += 8
+    while at < count and documents[at] < wanted:
+        at += 1
+    return at
+
+
+@kernel
+def top_of_any(
+    data: U8Array,
+    block_last: U32Array,
+    block_offset: I64Array,
+    block_bits: U32Array,
+    block_impact: U32Array,
+    first: I64Array,
+    end: I64Array,
+    weights: F32Array,
+    inverse: F32Array,
+    norms: U8Array,
+    mask: BoolArray,
+    offsets: I64Array,
+    row: int,
+    ordered: bool,
+    heap_scores: F32Array,
+    heap_offsets: I64Array,
+    heap_rows: I64Array,
+    size: int,
+) -> int:
+    """The best documents with any of the terms into the heap. `mask`: documents that count, or empty for all."""
+    base = address_of(data)
+    masked = mask.shape[0] > 0
+    total_documents = norms.shape[0]
+    terms = first.shape[0]
+    k = heap_scores.shape[0]
+    cursor = first.copy()
+    window_end = np.empty(terms, np.int64)
+    bounds = np.empty(terms, np.float64)
+    below = np.empty(terms + 1, np.float64)  # of the terms in order, the sum of the bounds before each
+    order = np.empty(terms, np.int64)
+    sums = np.zeros(WINDOW, np.float64)
+    bits = np.zeros(WINDOW // 64, np.uint64)
+    documents = np.empty((terms, BLOCK), np.uint32)
+    frequencies = np.empty((terms, BLOCK), np.uint32)
+    decoded = np.full(terms, -1, np.int64)
+    counts = np.zeros(terms, np.int64)
+    inner = np.zeros(terms, np.int64)
+    start = np.int64(0)
+    while start < total_documents:
+        stop = start + WINDOW
+        cut = threshold(heap_scores, size, ordered)
+        total = 0.0
+        left = 0
+        nearest = np.int64(total_documents)
+        for t in range(terms):
+            block = cursor[t]
+            while block < end[t] and np.int64(block_last[block]) < start:
+                block += 1
+            cursor[t] = block
+            greatest = 0.0
+            after = block
+            if block < end[t]:
+                left += 1
+                # documents of a block lie after the one before it
+                begins = np.int64(block_last[block - 1]) + 1 if block > first[t] else np.int64(0)
+                nearest = min(nearest, max(begins, start))
+            while after < end[t]:
+                if after > first[t] and np.int64(block_last[after - 1]) + 1 >= stop:
+                    break
+                greatest = max(greatest, bound_of(block_impact[after], weights[t], inverse))
+                after += 1
+            window_end[t] = after
+            bounds[t] = greatest
+            total += greatest
+        if left == 0:
+            return size
+        if total <= cut:
+            start = max(stop, nearest & ~np.int64(63))
+            continue
+        for t in range(terms):  # insertion sort by bound
+            slot = t
+            while slot > 0 and bounds[order[slot - 1]] > bounds[t]:
+                order[slot] = order[slot - 1]
+                slot -= 1
+            order[slot] = t
+        below[0] = 0.0
+        essential = 0
+        for a in range(terms):
+            below[a + 1] = below[a] + bounds[order[a]]
+            if below[a + 1] <= cut:
+                essential = a + 1
+        for a in range(essential, terms):
+            t = order[a]
+            weight = weights[t]
+            others = total - bounds[t] + total * 1e-12
+            for block in range(cursor[t], window_end[t]):
+                if bound_of(block_impact[block], weight, inverse) + others <= cut:
+                    continue
+                if decoded[t] != block:
+                    previous = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
+                    counts[t] = decode_block(
+                        base, block_offset[block], block_bits[block], np.int64(block_last[block]), previous,
+                        documents[t], frequencies[t],
+                    )  # fmt: skip
+                    decoded[t] = block
+                    inner[t] = 0
+                count = counts[t]
+                i = find_in_block(documents[t], 0, count, start)
+                while i < count:
+                    document = np.int64(documents[t, i])
+                    if document >= stop:
+                        break
+                    slot = document - start
+                    sums[slot] += np.float64(bm25(weight, np.float32(frequencies[t, i]), inverse[norms[document]]))
+                    bits[slot >> 6] |= np.uint64(1) << np.uint64(slot & 63)
+                    i += 1
+        for word in range(WINDOW // 64):
+            found = bits[word]
+            if found == 0:
+                continue
+            bits[word] = 0
+            while found != 0:
+                slot = (word << 6) + trailing_zeros64(found)
+                found &= found - np.uint64(1)
+                score = sums[slot]
+                sums[slot] = 0
+                if score + below[essential] <= cut:
+                    continue
+                document = start + slot
+                if masked and not mask[document]:
+                    continue
+                a = essential - 1
+                while a >= 0:
+                    t = order[a]
+                    block = cursor[t]
+                    while block < window_end[t] and np.int64(block_last[block]) < document:
+                        block += 1
+                    if block < window_end[t]:
+                        if decoded[t] != block:
+                            previous = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
+                            counts[t] = decode_block(
+                                base, block_offset[block], block_bits[block], np.int64(block_last[block]), previous,
+                                documents[t], frequencies[t],
+                            )  # fmt: skip
+                            decoded[t] = block
+                            inner[t] = 0
+                        i = inner[t]
+                        if i >= counts[t] or np.int64(documents[t, i]) > document:
+                            i = 0
+                        i = find_in_block(documents[t], i, counts[t], document)
+                        inner[t] = i
+                        if i < counts[t] and np.int64(documents[t, i]) == document:
+                            score += np.float64(
+                                bm25(weights[t], np.float32(frequencies[t, i]), inverse[norms[document]])
+                            )
+                    if score + below[a] <= cut:
+                        break
+                    a -= 1
+                if a < 0:
+                    rounded = np.float32(score)
+                    if size < k or rounded >= heap_scores[0]:
+                        size = push(
+                            heap_scores, heap_offsets, heap_rows, size, rounded, offsets[document], row + document
+                        )
+                        cut = threshold(heap_scores, size, ordered)
+        start = stop
+    return size
+
+
+@kernel
+def top_of_all(
+    data: U8Array,
+    block_last: U32Array,
+    block_offset: I64Array,
+    block_bits: U32Array,
+    block_impact: U32Array,
+    first: I64Array,
+    end: I64Array,
+    weights: F32Array,
+    inverse: F32Array,
+    norms: U8Array,
+    mask: BoolArray,
+    offsets: I64Array,
+    row: int,
+    ordered: bool,
+    heap_scores: F32Array,
+    heap_offsets: I64Array,
+    heap_rows: I64Array,
+    size: int,
+    hits: int,
+    hits_wanted: int,
+) -> tuple[int, int]:
+    """The best documents with all terms into the heap; terms ordered by df, the rarest first.
+
+    `hits` matches were counted before this segment; nothing is skipped until `hits_wanted` are. Returns (size, hits).
+    """
+    base = address_of(data)
+    masked = mask.shape[0] > 0
+    terms = first.shape[0]
+    k = heap_scores.shape[0]
+    cursor = first.copy()
+    documents = np.empty((terms, BLOCK), np.uint32)
+    frequencies = np.empty((terms, BLOCK), np.uint32)
+    decoded = np.full(terms, -1, np.int64)
+    counts = np.zeros(terms, np.int64)
+    inner = np.zeros(terms, np.int64)
+    for lead in range(first[0], end[0]):
+        previous = np.int64(block_last[lead - 1]) if lead > first[0] else np.int64(-1)
+        last = np.int64(block_last[lead])
+        if size == k and hits >= hits_wanted:
+            bound = bound_of(block_impact[lead], weights[0], inverse)
+            for t in range(1, terms):
+                block = cursor[t]
+                while block < end[t] and np.int64(block_last[block]) <= previous:
+                    block += 1
+                cursor[t] = block
+                if block >= end[t]:
+                    return size, hits
+                greatest = 0.0
+                while block < end[t]:
+                    greatest = max(greatest, bound_of(block_impact[block], weights[t], inverse))
+                    if np.int64(block_last[block]) >= last:
+                        break
+                    block += 1
+                bound += greatest
+            if bound <= threshold(heap_scores, size, ordered):
+                continue
+        counts[0] = decode_block(
+            base, block_offset[lead], block_bits[lead], last, previous, documents[0], frequencies[0]
+        )
+        for i in range(counts[0]):
+            document = np.int64(documents[0, i])
+            everywhere = True
+            for t in range(1, terms):
+                block = cursor[t]
+                while block < end[t] and np.int64(block_last[block]) < document:
+                    block += 1
+                cursor[t] = block
+                if block >= end[t]:
+                    return size, hits
+                if decoded[t] != block:
+                    before = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
+                    counts[t] = decode_block(
+                        base, block_offset[block], block_bits[block], np.int64(block_last[block]), before,
+                        documents[t], frequencies[t],
+                    )  # fmt: skip
+                    decoded[t] = block
+                    inner[t] = 0
+                j = find_in_block(documents[t], inner[t], counts[t], document)
+                inner[t] = j
+                if np.int64(documents[t, j]) != document:
+                    everywhere = False
+                    break
+            if not everywhere or (masked and not mask[document]):
+                continue
+            hits += 1
+            score = np.float64(bm25(weights[0], np.float32(frequencies[0, i]), inverse[norms[document]]))
+            for t in range(1, terms):
+                score += np.float64(bm25(weights[t], np.float32(frequencies[t, inner[t]]), inverse[norms[document]]))
+            rounded = np.float32(score)
+            if size < k or rounded >= heap_scores[0]:
+                size = push(heap_scores, heap_offsets, heap_rows, size, rounded, offsets[document], row + document)
+    return size, hits
+
+
+@kernel
+def count_any(
+    data: U8Array,
+    block_last: U32Array,
+    block_offset: I64Array,
+    block_bits: U32Array,
+    first: I64Array,
+    end: I64Array,
+    mask: BoolArray,
+    documents_total: int,
+    wanted: int,
+) -> int:
+    """How many documents have any of the terms; stops soon after `wanted` are counted."""
+    base = address_of(data)
+    masked = mask.shape[0] > 0
+    terms = first.shape[0]
+    cursor = first.copy()
+    documents = np.empty(BLOCK, np.uint32)
+    words = 1 << 8
+    window = np.int64(words * 64)
+    bits = np.zeros(words, np.uint64)
+    count = 0
+    start = np.int64(0)
+    while start < documents_total and count < wanted:
+        stop = start + window
+        for t in range(terms):
+            block = cursor[t]
+            while block < end[t]:
+                previous = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
+                if previous + 1 >= stop:
+                    break
+                last = np.int64(block_last[block])
+                size = decode_documents(base, block_offset[block], block_bits[block], last, previous, documents)
+                for i in range(size):
+                    slot = np.int64(documents[i]) - start
+                    if slot >= 0 and slot < window:
+                        bits[slot >> 6] |= np.uint64(1) << np.uint64(slot & 63)
+                if last >= stop:
+                    break
+                block += 1
+            cursor[t] = block
+        for word in range(words):
+            found = bits[word]
+            bits[word] = 0
+            if not masked:
+                count += bit_count64(found)
+                continue
+            while found != 0:
+                document = start + (word << 6) + trailing_zeros64(found)
+                found &= found - np.uint64(1)
+                count += mask[document]
+        start = stop
+    return count

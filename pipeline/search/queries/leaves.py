@@ -1,0 +1,215 @@
+"""Plans of queries about exact values: term, terms, prefix, wildcard, exists, ids."""
+
+import re
+from typing import Final
+
+import numpy as np
+
+from pipeline.search.date_math import DateContext, resolve
+from pipeline.search.queries.plan import (
+    Combine,
+    Constant,
+    Context,
+    Everything,
+    HasValue,
+    IdSet,
+    Nothing,
+    NumberSet,
+    NumberSpan,
+    Plan,
+    TermPattern,
+    TermScore,
+    TermSet,
+    TermSpan,
+)
+from pipeline.search.values import (
+    FALSE,
+    TRUE,
+    address_of,
+    boolean_of,
+    distinct,
+    float_of,
+    integer_of,
+    network_of,
+    text_of,
+)
+from schemas.errors import illegal_argument, invalid
+from schemas.limits import TERMS_QUERY_MAX
+from schemas.mapping import FLOAT_TYPES, INTEGER_TYPES, INVERTED_TYPES, Field, FieldType
+from schemas.query import Exists, Ids, Prefix, Scalar, Term, Terms, Wildcard
+
+_ONE_CHARACTER: Final = rb"(?:[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]*)"
+# Fields that every document has.
+META_FIELDS: Final = frozenset({"_id", "_index", "_source", "_seq_no", "_version"})
+
+
+def searchable(context: Context, path: str) -> Field | None:
+    """The field, if it holds values; None: nothing can match. Raises where the mapping forbids searching it."""
+    field = context.mapping.get(path)
+    if field is None or field.type is FieldType.OBJECT:
+        return None
+    if not field.index and (not field.doc_values or field.type in INVERTED_TYPES):
+        message = f"Cannot search on field [{path}] since it is not indexed."
+        raise illegal_argument(message)
+    return field
+
+
+def compile_term(node: Term, context: Context, boost: float) -> Plan:
+    """Exactly this value."""
+    if node.field in META_FIELDS:
+        return _meta(node.field, (node.value,), context, boost)
+    field = searchable(context, node.field)
+    if field is None:
+        return Nothing()
+    if field.type in INVERTED_TYPES:
+        term = text_of(node.value).encode()
+        if node.case_insensitive:
+            pattern = re.compile(re.escape(term), re.IGNORECASE | re.DOTALL)
+            return Constant(TermPattern(field.path, b"", pattern), boost)
+        return TermScore(field.path, term, boost)
+    return term_of_type(field, node.value, context, boost)
+
+
+def term_of_type(field: Field, value: Scalar, context: Context, boost: float) -> Plan:
+    """A value of a field that is neither text nor keyword."""
+    if field.type is FieldType.BOOLEAN:
+        return TermScore(field.path, TRUE if boolean_of(value) else FALSE, boost)
+    if field.type is FieldType.IP:
+        network = network_of(value)
+        if network is not None:
+            return Constant(TermSpan(field.path, *network), boost)
+        return Constant(TermSet(field.path, (address_of(value),)), boost)
+    if field.type is FieldType.DATE:
+        return Constant(_date(field, value, context), boost)
+    number = integer_of(value, field) if field.type in INTEGER_TYPES else float_of(value, field)
+    return Nothing() if number is None else Constant(NumberSpan(field.path, number, number), boost)
+
+
+def _date(field: Field, value: Scalar, context: Context) -> Plan:
+    """A date that leaves something out means the whole of it: ``2020-01`` is January."""
+    dates = DateContext(field.path, field.format, context.now_ms)
+    low = resolve(value, dates, round_up=False)
+    return NumberSpan(field.path, low, resolve(value, dates, round_up=True))
+
+
+def _meta(name: str, values: tuple[Scalar, ...], context: Context, boost: float) -> Plan:
+    texts = [text_of(v) for v in values]
+    if name == "_id":
+        return Constant(IdSet(distinct(t.encode() for t in texts)), boost)
+    if name == "_index":
+        return Everything(boost) if context.index in texts else Nothing()
+    message = f"The [{name}] field is not searchable here: query a field of the mapping, [_id] or [_index]"
+    raise illegal_argument(message)
+
+
+def compile_terms(node: Terms, context: Context, boost: float) -> Plan:
+    """Any of these values. Raises where there are more than TERMS_QUERY_MAX."""
+    if len(node.values) > TERMS_QUERY_MAX:
+        message = (
+            f"The number of terms [{len(node.values)}] used in the Terms Query request has exceeded the allowed maximum of "
+            f"[{TERMS_QUERY_MAX}]. This maximum can be set by changing the [index.max_terms_count] index level setting."
+        )
+        raise illegal_argument(message)
+    if node.field in META_FIELDS:
+        return _meta(node.field, tuple(node.values), context, boost)
+    field = searchable(context, node.field)
+    if field is None or not node.values:
+        return Nothing()
+    return _any_of_type(field, node, context, boost)
+
+
+def _any_of_type(field: Field, node: Terms, context: Context, boost: float) -> Plan:
+    if field.type in INVERTED_TYPES:
+        terms = distinct(text_of(v).encode() for v in node.values)
+        return Constant(TermSet(field.path, terms), boost)
+    if field.type in INTEGER_TYPES:
+        whole = {integer_of(v, field) for v in node.values} - {None}
+        return Constant(NumberSet(field.path, np.array(sorted(whole), np.int64)), boost)  # type: ignore[type-var]
+    if field.type in FLOAT_TYPES:
+        floats = sorted({float_of(v, field) for v in node.values})
+        return Constant(NumberSet(field.path, np.array(floats, np.float64)), boost)
+    if field.type is FieldType.BOOLEAN:
+        truths = sorted({int(boolean_of(v)) for v in node.values})
+        return Constant(NumberSet(field.path, np.array(truths, np.int64)), boost)
+    return _any_of_spans(field, node, context, boost)
+
+
+def _any_of_spans(field: Field, node: Terms, context: Context, boost: float) -> Plan:
+    """Dates and addresses: each value may stand for a span of them."""
+    if field.type is FieldType.IP and all(network_of(v) is None for v in node.values):
+        return Constant(TermSet(field.path, distinct(address_of(v) for v in node.values)), boost)
+    spans = [term_of_type(field, value, context, 1.0) for value in node.values]
+    inner = tuple(span.inner for span in spans if isinstance(span, Constant))
+    return Constant(Combine(should=inner, least=1), boost)
+
+
+def compile_prefix(node: Prefix, context: Context, boost: float) -> Plan:
+    """A term that begins so."""
+    field = _of_strings(node.field, "prefix", context)
+    if field is None:
+        return Nothing()
+    prefix = node.value.encode()
+    if node.case_insensitive:
+        pattern = re.compile(re.escape(prefix) + b".*", re.IGNORECASE | re.DOTALL)
+        return Constant(TermPattern(field.path, b"", pattern), boost)
+    return Constant(TermPattern(field.path, prefix), boost)
+
+
+def compile_wildcard(node: Wildcard, context: Context, boost: float) -> Plan:
+    """A term that matches the pattern."""
+    field = _of_strings(node.field, "wildcard", context)
+    if field is None:
+        return Nothing()
+    prefix, pattern = wildcard_pattern(node.pattern)
+    flags = re.DOTALL | (re.IGNORECASE if node.case_insensitive else 0)
+    return Constant(
+        TermPattern(
+            field.path,
+            b"" if node.case_insensitive else prefix,
+            re.compile(pattern, flags),
+        ),
+        boost,
+    )
+
+
+def wildcard_pattern(pattern: str) -> tuple[bytes, bytes]:
+    r"""The fixed beginning and the regular expression of a pattern: ``*`` any run, ``?`` one character, ``\`` takes the next as it is."""
+    prefix, parts = b"", []
+    fixed = True
+    characters = iter(pattern)
+    for character in characters:
+        if character in "*?":
+            fixed = False
+            parts.append(b".*" if character == "*" else _ONE_CHARACTER)
+            continue
+        literal = (next(characters, "\\") if character == "\\" else character).encode()
+        parts.append(re.escape(literal))
+        prefix += literal if fixed else b""
+    return prefix, b"".join(parts)
+
+
+def _of_strings(path: str, kind: str, context: Context) -> Field | None:
+    field = searchable(context, path)
+    if field is not None and field.type not in INVERTED_TYPES:
+        message = (
+            f"Can only use {kind} queries on keyword, text and wildcard fields - not on [{path}] "
+            f"which is of type [{field.type.value}]"
+        )
+        raise invalid("query_shard", message)
+    return field
+
+
+def compile_exists(node: Exists, context: Context, boost: float) -> Plan:
+    """A value in the field or in any field below it."""
+    if node.field in META_FIELDS:
+        return Everything(boost)
+    inside = node.field + "."
+    paths = tuple(f.path for f in context.mapping.leaves() if f.path == node.field or f.source.startswith(inside))
+    return Constant(HasValue(paths), boost) if paths else Nothing()
+
+
+def compile_ids(node: Ids, context: Context, boost: float) -> Plan:
+    """These ids."""
+    if not node.values:
+        return Nothing()
+    return Constant(IdSet(distinct(v.encode() for v in node.values)), boost)

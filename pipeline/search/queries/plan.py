@@ -1,0 +1,165 @@
+"""The plan of a query: the query tree after it met a mapping; texts analysed, values coerced, boosts multiplied down.
+
+    Match("body", "quick fox", boost=2)  →  Combine(should=(TermScore("body", b"quick", 2), TermScore("body", b"fox", 2)), least=1)
+    Term("age", "7")                     →  Constant(NumberSpan("age", 7, 7), 1.0)
+
+Scored plans carry a boost or a score; the others (``Filter``) only select, and appear inside ``Constant`` or as filters. A plan is a
+value, the same for every segment of a partition: it names terms by their bytes and fields by their paths.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from dataclasses import field as attribute
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.mapping import IndexMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a query tree is compiled against."""
+
+    mapping: IndexMapping
+    index: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every plan is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing(Plan):
+    """No document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Everything(Plan):
+    """Every document."""
+
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TermScore(Plan):
+    """Documents with a term, scored by BM25."""
+
+    field: str
+    term: bytes
+    boost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseScore(Plan):
+    """Documents with the terms at these distances from each other, within ``slop`` moves; scored by BM25 of the phrase."""
+
+    field: str
+    terms: Sequence[bytes]
+    positions: Sequence[int]
+    slop: int = 0
+    boost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Plan):
+    """The filter's documents, all with the same score."""
+
+    inner: Plan
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Combine(Plan):
+    """Boolean combination; ``least``: how many of ``should`` must match (0: none has to, where must or filter are there)."""
+
+    must: Sequence[Plan] = ()
+    should: Sequence[Plan] = ()
+    must_not: Sequence[Plan] = ()
+    filter: Sequence[Plan] = ()
+    least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Best(Plan):
+    """The best score plus ``tie_breaker`` times the others."""
+
+    plans: Sequence[Plan]
+    tie_breaker: float = 0.0
+
+
+# ------------------------------------------------------------------ filters: they select and have no score of their own
+
+
+@dataclass(frozen=True, slots=True)
+class TermSet(Plan):
+    """Documents with any of these terms."""
+
+    field: str
+    terms: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class TermSpan(Plan):
+    """Documents with a term in [low, high]; None: open. ``low_open``, ``high_open``: the bound itself is left out."""
+
+    field: str
+    low: bytes | None = None
+    high: bytes | None = None
+    low_open: bool = False
+    high_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TermPattern(Plan):
+    """Documents with a term that begins with ``prefix`` and, where there is a pattern, matches it wholly."""
+
+    field: str
+    prefix: bytes
+    pattern: re.Pattern[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSpan(Plan):
+    """Documents with a value in [low, high], both included; None: open."""
+
+    field: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSet(Plan):
+    """Documents with one of these values (sorted, distinct)."""
+
+    field: str
+    values: NDArray[np.int64] | NDArray[np.float64] = attribute(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HasValue(Plan):
+    """Documents with a value in any of these fields."""
+
+    fields: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class IdSet(Plan):
+    """Documents with these ids."""
+
+    ids: Sequence[bytes]
+
+
+def scored_leaves(plan: Plan) -> Iterator[TermScore | PhraseScore]:
+    """Every part of a plan whose score needs statistics, filters left out."""
+    if isinstance(plan, TermScore | PhraseScore):
+        yield plan
+    elif isinstance(plan, Combine):
+        for child in (*plan.must, *plan.should):
+            yield from scored_leaves(child)
+    elif isinstance(plan, Best):
+        for child in plan.plans:
+            yield from scored_leaves(child)

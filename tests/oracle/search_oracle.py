@@ -1,0 +1,217 @@
+"""What a search must answer, computed the slow and obvious way: Python dicts, one document at a time, float64.
+
+Independent of the engine: it shares the request's types with it and nothing else. Texts are ASCII; documents are flat.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from schemas.mapping import FieldType, IndexMapping
+from schemas.query import (
+    Bool,
+    ConstantScore,
+    DisMax,
+    Exists,
+    Ids,
+    Match,
+    MatchAll,
+    MatchNone,
+    MatchPhrase,
+    MultiMatch,
+    Node,
+    Operator,
+    Prefix,
+    Range,
+    Term,
+    Terms,
+    Wildcard,
+)
+
+GAP = 100  # positions between the values of an array
+
+
+@dataclass(frozen=True)
+class OracleDocument:
+    """A live document."""
+
+    offset: int
+    id: str
+    source: dict
+
+
+def values(document: OracleDocument, path: str) -> list:
+    found = document.source.get(path)
+    listed = found if isinstance(found, list) else [found]
+    return [v for v in listed if v is not None]
+
+
+def tokens(document: OracleDocument, path: str) -> list[tuple[int, str]]:
+    """(position, term) of a text field."""
+    found, at = [], 0
+    for number, text in enumerate(values(document, path)):
+        at += GAP if number else 0
+        for word in re.findall(r"[a-z0-9]+", str(text).lower()):
+            found.append((at, word))
+            at += 1
+    return found
+
+
+def quantised(length: int) -> int:
+    """Lucene's length in a byte: four significant bits above 24 + 15."""
+    if length < 24:
+        return length
+    rest = length - 24
+    shift = max(0, rest.bit_length() - 4)
+    return 24 + (rest >> shift << shift)
+
+
+class Oracle:
+    """Answers queries over live documents."""
+
+    def __init__(self, mapping: IndexMapping, documents: Iterable[OracleDocument]) -> None:
+        self.mapping = mapping
+        self.documents = list(documents)
+
+    def search(self, query: Node) -> list[tuple[str, float]]:
+        """Every match, best first, ties by offset."""
+        scored = [(d, self.score(query, d)) for d in self.documents]
+        found = [(d, s) for d, s in scored if s is not None]
+        found.sort(key=lambda pair: (-float(f"{pair[1]:.6g}"), pair[0].offset))
+        return [(d.id, s) for d, s in found]
+
+    def score(self, node: Node, d: OracleDocument) -> float | None:
+        """The document's score, None where it does not match."""
+        found = getattr(self, "_" + type(node).__name__.lower())(node, d)
+        return None if found is None else found * node.boost
+
+    # ------------------------------------------------------------------ compounds
+
+    def _matchall(self, node: MatchAll, d: OracleDocument) -> float | None:
+        return 1.0
+
+    def _matchnone(self, node: MatchNone, d: OracleDocument) -> float | None:
+        return None
+
+    def _bool(self, node: Bool, d: OracleDocument) -> float | None:
+        if not (node.must or node.should or node.must_not or node.filter):
+            return 1.0
+        must = [self.score(n, d) for n in node.must]
+        filters = [self.score(n, d) for n in node.filter]
+        should = [s for n in node.should if (s := self.score(n, d)) is not None]
+        if None in must or None in filters or any(self.score(n, d) is not None for n in node.must_not):
+            return None
+        least = 0 if node.must or node.filter or not node.should else 1
+        if node.minimum_should_match is not None and node.should:
+            least = max(least, int(node.minimum_should_match))
+        if len(should) < least:
+            return None
+        return sum(must) + sum(should)
+
+    def _constantscore(self, node: ConstantScore, d: OracleDocument) -> float | None:
+        return None if self.score(node.filter, d) is None else 1.0
+
+    def _dismax(self, node: DisMax, d: OracleDocument) -> float | None:
+        return best([self.score(q, d) for q in node.queries], node.tie_breaker)
+
+    def _multimatch(self, node: MultiMatch, d: OracleDocument) -> float | None:
+        parts = []
+        for path, boost in node.fields:
+            if node.type == "phrase":
+                one: Node = MatchPhrase(field=path, text=node.text, boost=boost)
+            else:
+                one = Match(field=path, text=node.text, operator=node.operator, boost=boost)
+            parts.append(self.score(one, d))
+        tie = 1.0 if node.type == "most_fields" else 0.0
+        return best(parts, tie if node.tie_breaker is None else node.tie_breaker)
+
+    # ------------------------------------------------------------------ leaves
+
+    def _term(self, node: Term, d: OracleDocument) -> float | None:
+        field = self.mapping.get(node.field)
+        if field is None:
+            return None
+        if field.type is FieldType.TEXT:
+            return self.bm25(node.field, [str(node.value)], sum(t == node.value for _, t in tokens(d, node.field)), d)
+        if node.value not in values(d, node.field):
+            return None
+        if field.type in (FieldType.KEYWORD, FieldType.BOOLEAN):
+            return self.bm25(node.field, [node.value], 1, d)
+        return 1.0
+
+    def _terms(self, node: Terms, d: OracleDocument) -> float | None:
+        return 1.0 if any(self._term(Term(field=node.field, value=v), d) is not None for v in node.values) else None
+
+    def _match(self, node: Match, d: OracleDocument) -> float | None:
+        field = self.mapping.get(node.field)
+        if field is None or field.type is not FieldType.TEXT:
+            return self._term(Term(field=node.field, value=node.text), d)
+        words = re.findall(r"[a-z0-9]+", str(node.text).lower())
+        parts = [self._term(Term(field=node.field, value=w), d) for w in words]
+        found = [p for p in parts if p is not None]
+        least = len(words) if node.operator is Operator.AND else int(node.minimum_should_match or 1)
+        return sum(found) if found and len(found) >= least else None
+
+    def _matchphrase(self, node: MatchPhrase, d: OracleDocument) -> float | None:
+        words = re.findall(r"[a-z0-9]+", str(node.text).lower())
+        if not words:
+            return None
+        if len(words) == 1:
+            return self._term(Term(field=node.field, value=words[0]), d)
+        held = set(tokens(d, node.field))
+        count = sum(all((at + i, w) in held for i, w in enumerate(words)) for at, _ in held)
+        return self.bm25(node.field, words, count, d)
+
+    def _prefix(self, node: Prefix, d: OracleDocument) -> float | None:
+        return 1.0 if any(t.startswith(node.value) for t in self.terms(node.field, d)) else None
+
+    def _wildcard(self, node: Wildcard, d: OracleDocument) -> float | None:
+        pattern = re.escape(node.pattern).replace(r"\*", ".*").replace(r"\?", ".")
+        return 1.0 if any(re.fullmatch(pattern, t) for t in self.terms(node.field, d)) else None
+
+    def _range(self, node: Range, d: OracleDocument) -> float | None:
+        of_strings = self.mapping.fields[node.field].type in (FieldType.TEXT, FieldType.KEYWORD)
+        for v in self.terms(node.field, d) if of_strings else values(d, node.field):
+            if (
+                (node.gt is None or v > node.gt)
+                and (node.gte is None or v >= node.gte)
+                and (node.lt is None or v < node.lt)
+                and (node.lte is None or v <= node.lte)
+            ):
+                return 1.0
+        return None
+
+    def _exists(self, node: Exists, d: OracleDocument) -> float | None:
+        return 1.0 if values(d, node.field) else None
+
+    def _ids(self, node: Ids, d: OracleDocument) -> float | None:
+        return 1.0 if d.id in node.values else None
+
+    def terms(self, path: str, d: OracleDocument) -> list[str]:
+        if self.mapping.fields[path].type is FieldType.TEXT:
+            return [t for _, t in tokens(d, path)]
+        return [str(v) for v in values(d, path)]
+
+    # ------------------------------------------------------------------ BM25
+
+    def bm25(self, path: str, terms: list, frequency: float, d: OracleDocument) -> float | None:
+        """The score of terms (one, or a phrase's) of this frequency, None where it is 0."""
+        if not frequency:
+            return None
+        is_text = self.mapping.fields[path].type is FieldType.TEXT
+        held = [tokens(x, path) if is_text else list(set(map(str, values(x, path)))) for x in self.documents]
+        total = sum(bool(h) for h in held)
+        average = sum(map(len, held)) / total
+        idf = 0.0
+        for term in terms:
+            n = sum(any(t == term for _, t in h) if is_text else str(term) in h for h in held)
+            idf += math.log(1 + (total - n + 0.5) / (n + 0.5))
+        length = quantised(len(tokens(d, path))) if is_text else average
+        norm = 1.2 * (0.25 + 0.75 * (length if is_text else 1) / (average if is_text else average))
+        return 2.2 * idf * frequency / (frequency + norm)
+
+
+def best(parts: list, tie: float) -> float | None:
+    found = [p for p in parts if p is not None]
+    return max(found) + tie * (sum(found) - max(found)) if found else None
