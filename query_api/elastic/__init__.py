@@ -1,1 +1,7 @@
-"""The Elasticsearch dialect: routes only, no search logic."""
+"""The Elasticsearch dialect: routes only, no search logic.
+
+``wire``: one request and its answer: parameters, bodies, errors, names of indices.
+``reading``: _search and its like; what a hit shows.
+``writing``: _bulk and the routes of single documents.
+``admin``: indices, the cluster, our own routes.
+"""

@@ -1,0 +1,200 @@
+"""What the cluster says of itself: /, _cluster, _cat, _nodes, _stats."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.catalog.state import IndexState
+from query_api.elastic.admin.indices import states
+from query_api.elastic.wire.call import Call, Reply
+from query_api.elastic.wire.names import OPTIONS
+from query_api.elastic.wire.router import Route, route
+from query_api.fanout.freshness import freshness_of, status_of
+from query_api.fanout.services import Services
+from schemas.errors import illegal_argument
+from schemas.results import Freshness
+
+COMPATIBLE_NUMBER = "2.19.0"
+
+
+def info(services: Services, call: Call) -> Reply:
+    """Who answers, and which version it is compatible with."""
+    settings = services.settings
+    return Reply({
+        "name": settings.node_name,
+        "cluster_name": settings.cluster_name,
+        "cluster_uuid": services.cluster_uuid,
+        "version": {
+            "distribution": "opensearch",
+            "number": COMPATIBLE_NUMBER,
+            "build_type": "sediment",
+            "build_hash": f"sediment-{services.version}",
+            "build_date": "2025-01-01T00:00:00.000000Z",
+            "build_snapshot": False,
+            "lucene_version": "9.12.1",
+            "minimum_wire_compatibility_version": "7.10.0",
+            "minimum_index_compatibility_version": "7.0.0",
+        },
+        "tagline": "The OpenSearch Project: https://opensearch.org/",
+    })  # fmt: skip
+
+
+_RANK = {"green": 0, "yellow": 1, "red": 2}
+
+
+def health(services: Services, call: Call) -> Reply:
+    """Whether every partition answers."""
+    level = call.text("level", "cluster")
+    if level not in {"cluster", "indices", "shards"}:
+        raise illegal_argument(f"level parameter must be one of [cluster] or [indices] or [shards] but was [{level}]")
+    wanted = call.text("wait_for_status", "red").lower()
+    if wanted not in _RANK:
+        raise illegal_argument(f"unknown cluster health status [{wanted}]")
+    found = states(services, call)
+    per_index = {s.name: _index_health(services, s) for s in found}
+    worst = max((h["status"] for h in per_index.values()), key=_RANK.__getitem__, default="green")
+    active = sum(h["active_shards"] for h in per_index.values())
+    late = _RANK[worst] > _RANK[wanted] or _too_few_nodes(call.text("wait_for_nodes"))
+    body: dict[str, Any] = {
+        "cluster_name": services.settings.cluster_name,
+        "status": worst,
+        "timed_out": late,
+        "number_of_nodes": 1,
+        "number_of_data_nodes": 1,
+        "discovered_master": True,
+        "discovered_cluster_manager": True,
+        "active_primary_shards": active,
+        "active_shards": active,
+        "relocating_shards": 0,
+        "initializing_shards": 0,
+        "unassigned_shards": sum(h["unassigned_shards"] for h in per_index.values()),
+        "delayed_unassigned_shards": 0,
+        "number_of_pending_tasks": 0,
+        "number_of_in_flight_fetch": 0,
+        "task_max_waiting_in_queue_millis": 0,
+        "active_shards_percent_as_number": 100.0 if worst != "red" else 0.0,
+    }
+    if level != "cluster":
+        body["indices"] = per_index
+    return Reply(body, 408 if late else 200)
+
+
+def _too_few_nodes(text: str) -> bool:
+    digits = text.lstrip("><=ge(t)l")
+    return digits.isascii() and digits.isdigit() and int(digits[:9]) > 1 and not text.startswith(("<", "l"))
+
+
+def _index_health(services: Services, state: IndexState) -> dict[str, Any]:
+    answered = freshness_of(services, state)
+    alive = sum(isinstance(f, Freshness) for f in answered)
+    return {
+        "status": status_of(answered),
+        "number_of_shards": state.partitions,
+        "number_of_replicas": 0,
+        "active_primary_shards": alive,
+        "active_shards": alive,
+        "relocating_shards": 0,
+        "initializing_shards": 0,
+        "unassigned_shards": state.partitions - alive,
+    }
+
+
+def cluster_stats(services: Services, call: Call) -> Reply:
+    """How much there is in all."""
+    found = list(services.indices.indices())
+    partitions = [f for s in found for f in freshness_of(services, s) if isinstance(f, Freshness)]
+    return Reply({
+        "_nodes": {"total": 1, "successful": 1, "failed": 0},
+        "cluster_name": services.settings.cluster_name,
+        "cluster_uuid": services.cluster_uuid,
+        "timestamp": services.clock_ms(),
+        "status": max((status_of(freshness_of(services, s)) for s in found), key=_RANK.__getitem__, default="green"),
+        "indices": {
+            "count": len(found),
+            "shards": {"total": sum(s.partitions for s in found), "primaries": sum(s.partitions for s in found)},
+            "docs": {"count": sum(f.documents for f in partitions), "deleted": 0},
+            "store": {"size_in_bytes": sum(f.bytes for f in partitions)},
+            "segments": {"count": sum(f.segments for f in partitions)},
+        },
+        "nodes": {
+            "count": {"total": 1, "data": 1, "cluster_manager": 1, "ingest": 1},
+            "versions": [COMPATIBLE_NUMBER],
+            "discovery_types": {"single-node": 1},
+            "packaging_types": [{"type": "sediment", "count": 1}],
+        },
+    })  # fmt: skip
+
+
+def nodes(services: Services, call: Call) -> Reply:
+    """The one node."""
+    settings = services.settings
+    address = f"{settings.host}:{settings.port}"
+    one = {
+        "name": settings.node_name,
+        "transport_address": address,
+        "host": settings.host,
+        "ip": settings.host,
+        "version": COMPATIBLE_NUMBER,
+        "build_type": "sediment",
+        "build_hash": f"sediment-{services.version}",
+        "roles": ["cluster_manager", "data", "ingest"],
+        "settings": {},
+        "plugins": [],
+        "modules": [],
+        "http": {"bound_address": [address], "publish_address": address},
+    }
+    counts = {"total": 1, "successful": 1, "failed": 0}
+    return Reply({"_nodes": counts, "cluster_name": settings.cluster_name, "nodes": {services.cluster_uuid: one}})
+
+
+def stats(services: Services, call: Call) -> Reply:
+    """Documents, bytes and segments of indices."""
+    per_index: dict[str, Any] = {}
+    everything: list[Freshness] = []
+    total = successful = 0
+    for state in states(services, call):
+        answered = [f for f in freshness_of(services, state) if isinstance(f, Freshness)]
+        everything += answered
+        total += state.partitions
+        successful += len(answered)
+        numbers = _numbers(answered)
+        per_index[state.name] = {"uuid": state.uuid, "primaries": numbers, "total": numbers}
+    numbers = _numbers(everything)
+    body: dict[str, Any] = {
+        "_shards": {"total": total, "successful": successful, "failed": total - successful},
+        "_all": {"primaries": numbers, "total": numbers},
+    }
+    if call.text("level", "indices") != "cluster":
+        body["indices"] = per_index
+    return Reply(body)
+
+
+def _numbers(answered: Sequence[Freshness]) -> dict[str, Any]:
+    return {
+        "docs": {"count": sum(f.documents for f in answered), "deleted": 0},
+        "store": {"size_in_bytes": sum(f.bytes for f in answered), "reserved_in_bytes": 0},
+        "segments": {"count": sum(f.segments for f in answered)},
+    }
+
+
+_HEALTH = OPTIONS | {
+    "level", "local", "wait_for_status", "wait_for_nodes", "wait_for_events", "wait_for_active_shards", "awareness_attribute",
+    "wait_for_no_relocating_shards", "wait_for_no_initializing_shards", "ensure_node_commissioned",
+}  # fmt: skip
+_STATS = OPTIONS | {
+    "level", "fields", "fielddata_fields", "completion_fields", "groups", "include_segment_file_sizes", "include_unloaded_segments",
+    "forbid_closed_indices",
+}  # fmt: skip
+ROUTES: Sequence[Route] = (
+    route("GET", "/", info),
+    route("GET", "/_cluster/health", health, _HEALTH),
+    route("GET", "/_cluster/health/{index}", health, _HEALTH),
+    route("GET", "/_cluster/stats", cluster_stats),
+    route("GET", "/_nodes", nodes, {"flat_settings"}),
+    route("GET", "/_nodes/{node}", nodes, {"flat_settings"}),
+    route("GET", "/_nodes/{node}/{metric}", nodes, {"flat_settings"}),
+    *(
+        route("GET", prefix + suffix, stats, _STATS)
+        for prefix in ("/_stats", "/{index}/_stats")
+        for suffix in ("", "/{metric}")
+    ),
+)

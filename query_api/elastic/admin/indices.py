@@ -1,0 +1,269 @@
+"""Routes of indices: create, delete, get, mapping, settings, refresh and its like, _analyze."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pipeline.analysis.registry import build_analyzer
+from pipeline.catalog.state import IndexState
+from query_api.elastic.admin import settings as index_settings
+from query_api.elastic.wire.call import Call, Reply, token_of
+from query_api.elastic.wire.names import (
+    OPTIONS,
+    check_name,
+    exact,
+    missing,
+    options_of,
+    resolve,
+    searchers_of,
+)
+from query_api.elastic.wire.router import Route, Where, route
+from query_api.fanout.services import Services
+from schemas.errors import illegal_argument, invalid
+from schemas.mapping import Field, FieldType, IndexMapping, parse_mapping, render_mapping
+
+ACKNOWLEDGED: Mapping[str, Any] = {"acknowledged": True}
+_ANALYZE_FIELDS = {
+    "analyzer",
+    "text",
+    "field",
+    "tokenizer",
+    "filter",
+    "char_filter",
+    "explain",
+    "attributes",
+    "normalizer",
+}
+
+
+def states(services: Services, call: Call, **defaults: bool) -> list[IndexState]:
+    """The indices that the path names; all where it names none. Dead letters are left out."""
+    targets = resolve(services.indices, call.path.get("index", "_all"), options_of(call, **defaults))
+    return [t.state for t in targets if not t.dead]
+
+
+def create_index(services: Services, call: Call) -> Reply:
+    """Create an index with settings and mappings."""
+    name = call.path["index"]
+    check_name(name)
+    body = call.json_object()
+    for key in body:
+        if key not in {"settings", "mappings", "aliases"}:
+            raise invalid("parse", f"unknown key [{key}] for create index")
+    if body.get("aliases"):
+        raise illegal_argument("[aliases] are not supported yet: use the index's own name")
+    mappings = body.get("mappings") or {}
+    if not isinstance(mappings, dict):
+        raise invalid("mapper_parsing", f"Failed to parse mapping: expected an object but found [{token_of(mappings)}]")
+    wanted = index_settings.normalise(body.get("settings") or {})
+    parse_mapping(mappings)  # refused here rather than after it has reached the control log
+    services.indices.create(name, {k: v for k, v in wanted.items() if v is not None}, mappings)
+    return Reply({"acknowledged": True, "shards_acknowledged": True, "index": name})
+
+
+def delete_index(services: Services, call: Call) -> Reply:
+    """Delete indices with their topics and data."""
+    for state in states(services, call):
+        services.indices.delete(state.name)
+    return Reply(ACKNOWLEDGED)
+
+
+def get_index(services: Services, call: Call) -> Reply:
+    """Settings and mappings of indices."""
+    found = states(services, call)
+    if call.method == "HEAD" and not found:
+        raise missing(call.path["index"])
+    return Reply(
+        {s.name: {"aliases": {}, "mappings": render_mapping(s.mapping), "settings": _settings(call, s)} for s in found}
+    )
+
+
+def _settings(call: Call, state: IndexState, names: str = "_all") -> dict[str, Any]:
+    flat = _select(index_settings.shown(state), names)
+    return flat if call.flag("flat_settings") else index_settings.nest(flat)
+
+
+def _select(flat: dict[str, str], names: str) -> dict[str, str]:
+    patterns = [n for n in names.split(",") if n]
+    if not patterns or {"_all", "*"} & set(patterns):
+        return flat
+    return {k: v for k, v in flat.items() if any(fnmatchcase(k, p.replace("[", "[[]")) for p in patterns)}
+
+
+def get_settings(services: Services, call: Call) -> Reply:
+    """Settings of indices, or those that a name pattern selects."""
+    names = call.path.get("name", "_all")
+    answer: dict[str, Any] = {}
+    for state in states(services, call):
+        answer[state.name] = {"settings": _settings(call, state, names)}
+        if call.flag("include_defaults"):
+            flat = _select(index_settings.defaults(state), names)
+            answer[state.name]["defaults"] = flat if call.flag("flat_settings") else index_settings.nest(flat)
+    return Reply({k: v for k, v in answer.items() if v["settings"] or v.get("defaults")})
+
+
+def put_settings(services: Services, call: Call) -> Reply:
+    """Change dynamic settings."""
+    wanted = index_settings.normalise(call.required_object())
+    if not wanted:
+        raise invalid("action_request_validation", "Validation Failed: 1: no settings to update;")
+    found = states(services, call)
+    for state in found:
+        index_settings.check_dynamic(state, wanted)
+    for state in found:
+        kept = state.settings if call.flag("preserve_existing") else {}
+        services.indices.put_settings(state.name, {k: v for k, v in wanted.items() if k not in kept})
+    return Reply(ACKNOWLEDGED)
+
+
+def get_mapping(services: Services, call: Call) -> Reply:
+    """Mappings of indices."""
+    return Reply({s.name: {"mappings": render_mapping(s.mapping)} for s in states(services, call)})
+
+
+def put_mapping(services: Services, call: Call) -> Reply:
+    """Add fields to mappings."""
+    body = call.required_object()
+    parse_mapping(body)
+    for state in states(services, call, allow_no_indices=False):
+        services.indices.put_mapping(state.name, body)
+    return Reply(ACKNOWLEDGED)
+
+
+def get_field_mapping(services: Services, call: Call) -> Reply:
+    """Definitions of single fields, by name or pattern."""
+    patterns = [p for p in call.path["fields"].split(",") if p]
+    return Reply({s.name: {"mappings": _field_mappings(s.mapping, patterns)} for s in states(services, call)})
+
+
+def _field_mappings(mapping: IndexMapping, patterns: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in mapping.leaves():
+        if any(fnmatchcase(one.path, p.replace("[", "[[]")) for p in patterns):
+            found[one.path] = {
+                "full_name": one.path,
+                "mapping": {one.path.rpartition(".")[2]: _definition(mapping, one)},
+            }
+    return found
+
+
+def _definition(mapping: IndexMapping, one: Field) -> dict[str, Any]:
+    multi = {
+        f.path.rpartition(".")[2]: _definition(mapping, f)
+        for f in mapping.fields.values()
+        if f.source == one.path != f.path
+    }
+    return {"type": one.type.value, **one.parameters, **({"fields": multi} if multi else {})}
+
+
+def _on_partitions(services: Services, call: Call, work: Callable[[Any], None]) -> Reply:
+    total = 0
+    for target in resolve(services.indices, call.path.get("index", "_all"), options_of(call)):
+        for searcher in searchers_of(services.topology, target):
+            work(searcher)
+            total += 1
+    return Reply({"_shards": {"total": total, "successful": total, "failed": 0}})
+
+
+def refresh(services: Services, call: Call) -> Reply:
+    """Make everything that is applied visible to searches."""
+    return _on_partitions(services, call, lambda searcher: searcher.refresh())
+
+
+def maintain(services: Services, call: Call) -> Reply:
+    """Accepted for the clients' sake: the workers flush, merge and evict by themselves."""
+    for name in ("force", "wait_if_ongoing", "flush", "only_expunge_deletes", "primary_only"):
+        call.flag(name)
+    if call.flag("force") and not call.flag("wait_if_ongoing", default=True):
+        raise invalid(
+            "action_request_validation", "Validation Failed: 1: wait_if_ongoing must be true for a force flush;"
+        )
+    return _on_partitions(services, call, lambda searcher: None)
+
+
+def analyze(services: Services, call: Call) -> Reply:
+    """The terms that an analyzer makes of a text."""
+    body = {**{k: call.text(k) for k in ("analyzer", "text", "field") if call.text(k)}, **call.json_object()}
+    for name in body:
+        if name not in _ANALYZE_FIELDS:
+            raise invalid("x_content_parse", f"[analyze_request] unknown field [{name}]")
+    for name in ("tokenizer", "filter", "char_filter", "normalizer"):
+        if body.get(name):
+            raise illegal_argument(f"[{name}] is not supported yet in _analyze: name a built-in [analyzer]")
+    texts = body.get("text")
+    texts = [texts] if isinstance(texts, str) else texts
+    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
+        raise invalid("action_request_validation", "Validation Failed: 1: text is missing;")
+    analyzer = build_analyzer(_analyzer_name(services, call, body))
+    tokens: list[dict[str, Any]] = []
+    position, shift = 0, 0
+    for text in texts:
+        found = analyzer.analyze(text)
+        tokens += [
+            {
+                "token": t.term,
+                "start_offset": t.start_offset + shift,
+                "end_offset": t.end_offset + shift,
+                "type": _token_type(t.term),
+                "position": t.position + position,
+            }
+            for t in found
+        ]
+        position = (tokens[-1]["position"] + 101) if tokens else 0
+        shift += len(text) + 1
+    limit = 10_000
+    if len(tokens) > limit:
+        raise illegal_argument(
+            f"The number of tokens produced by calling _analyze has exceeded the allowed maximum of [{limit}]. "
+            "This limit can be set by changing the [index.analyze.max_token_count] index level setting."
+        )
+    return Reply({"tokens": tokens})
+
+
+def _token_type(term: str) -> str:
+    return "<NUM>" if term.isascii() and term.replace(".", "").replace(",", "").isdigit() else "<ALPHANUM>"
+
+
+def _analyzer_name(services: Services, call: Call, body: Mapping[str, Any]) -> str:
+    if isinstance(body.get("analyzer"), str):
+        return str(body["analyzer"])
+    name = call.path.get("index")
+    state = None if name is None else exact(services.indices, name)
+    one = state.mapping.get(str(body.get("field"))) if state is not None else None
+    if one is None:
+        return "standard"
+    return one.analyzer if one.type is FieldType.TEXT else "keyword"
+
+
+_FLAT = OPTIONS | {"flat_settings", "local", "include_defaults", "include_type_name"}
+_WAIT = {"wait_for_active_shards", "include_type_name"}
+_MAPPING = OPTIONS | {"local", "include_type_name", "write_index_only"}
+_MAINTAIN = OPTIONS | {
+    "force", "wait_if_ongoing", "max_num_segments", "only_expunge_deletes", "flush", "primary_only", "wait_for_completion", "query",
+    "fielddata", "fields", "request", "file",
+}  # fmt: skip
+ROUTES: Sequence[Route] = (
+    route("PUT", "/{index}", create_index, _WAIT, where=Where.WRITE),
+    route("DELETE", "/{index}", delete_index, OPTIONS, where=Where.WRITE),
+    route("GET", "/{index}", get_index, _FLAT),
+    route("GET", "/_mapping", get_mapping, _MAPPING),
+    route("GET", "/{index}/_mapping", get_mapping, _MAPPING),
+    route("PUT POST", "/{index}/_mapping", put_mapping, _MAPPING, where=Where.WRITE),
+    route("GET", "/_mapping/field/{fields}", get_field_mapping, _MAPPING | {"include_defaults"}),
+    route("GET", "/{index}/_mapping/field/{fields}", get_field_mapping, _MAPPING | {"include_defaults"}),
+    route("GET", "/_settings", get_settings, _FLAT),
+    route("GET", "/_settings/{name}", get_settings, _FLAT),
+    route("GET", "/{index}/_settings", get_settings, _FLAT),
+    route("GET", "/{index}/_settings/{name}", get_settings, _FLAT),
+    route("PUT", "/_settings", put_settings, _FLAT | {"preserve_existing"}, where=Where.WRITE),
+    route("PUT", "/{index}/_settings", put_settings, _FLAT | {"preserve_existing"}, where=Where.WRITE),
+    route("GET POST", "/_refresh", refresh, OPTIONS, where=Where.WRITE),
+    route("GET POST", "/{index}/_refresh", refresh, OPTIONS, where=Where.WRITE),
+    *(
+        route(methods, f"{prefix}/{name}", maintain, _MAINTAIN, where=Where.WRITE)
+        for name, methods in (("_flush", "GET POST"), ("_forcemerge", "POST"), ("_cache/clear", "POST"))
+        for prefix in ("", "/{index}")
+    ),
+    route("GET POST", "/_analyze", analyze, {"index", "analyzer", "text", "field"}),
+    route("GET POST", "/{index}/_analyze", analyze, {"analyzer", "text", "field"}),
+)

@@ -1,0 +1,151 @@
+"""Index settings of the REST API to flat texts and back: ``index.number_of_shards`` → ``number_of_shards: "1"``. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.catalog.state import IndexState
+from schemas.errors import illegal_argument
+from schemas.limits import FIELDS_MAX, PARTITIONS_MAX, RESULT_WINDOW_MAX
+
+CREATED_VERSION = "136408127"  # OpenSearch 2.19.0 as an index's settings show it
+_STATIC = frozenset(
+    {"number_of_shards", "number_of_routing_shards", "codec", "routing_partition_size", "soft_deletes.enabled"}
+)
+_DYNAMIC = frozenset({
+    "number_of_replicas", "auto_expand_replicas", "refresh_interval", "max_result_window", "max_inner_result_window", "hidden",
+    "max_terms_count", "max_docvalue_fields_search", "max_script_fields", "max_ngram_diff", "max_shingle_diff", "max_regex_length",
+    "max_rescore_window", "max_refresh_listeners", "max_slices_per_scroll", "highlight.max_analyzed_offset", "analyze.max_token_count",
+    "query.default_field", "mapping.total_fields.limit", "mapping.depth.limit", "mapping.nested_fields.limit", "mapping.coerce",
+    "mapping.nested_objects.limit", "mapping.field_name_length.limit", "mapping.ignore_malformed", "search.idle.after", "priority",
+    "gc_deletes", "translog.durability", "translog.sync_interval", "translog.flush_threshold_size", "default_pipeline",
+    "final_pipeline", "unassigned.node_left.delayed_timeout", "write.wait_for_active_shards", "refresh_policy", "requests.cache.enable",
+})  # fmt: skip
+_PREFIXES = (
+    "routing.",
+    "merge.",
+    "search.slowlog.",
+    "indexing.slowlog.",
+    "similarity.default.",
+    "blocks.",
+    "store.",
+    "sort.",
+    "lifecycle.",
+)
+_OURS = {"uuid", "creation_date", "version.created", "provided_name"}
+_DEFAULTS: Mapping[str, str] = {
+    "refresh_interval": "100ms",
+    "max_result_window": str(RESULT_WINDOW_MAX),
+    "mapping.total_fields.limit": str(FIELDS_MAX),
+    "number_of_replicas": "0",
+    "hidden": "false",
+}
+_TIME = re.compile(r"-1|\d+(?:\.\d+)?(?:nanos|micros|ms|s|m|h|d)|0")
+
+
+def flatten(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of nested and dotted settings alike."""
+    if not isinstance(settings, Mapping):
+        raise illegal_argument("settings must be an object")
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def normalise(settings: Any) -> dict[str, str | None]:
+    """Flat names without ``index.``, values as text; None resets. Raises ``illegal_argument`` for what is no setting."""
+    found: dict[str, str | None] = {}
+    for dotted, value in flatten(settings):
+        name = dotted.removeprefix("settings.").removeprefix("index.")
+        text = _text(value)
+        _check(name, text)
+        found[name] = text
+    return found
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _check(name: str, text: str | None) -> None:
+    if name.startswith("analysis."):
+        raise illegal_argument(
+            f"[index.{name}]: analyzers of your own are not supported yet; name a built-in analyzer in the mapping"
+        )
+    if name not in _STATIC | _DYNAMIC and not name.startswith(_PREFIXES):
+        raise illegal_argument(
+            f"unknown setting [index.{name}] please check that any required plugins are installed, "
+            "or check the breaking changes documentation for removed settings"
+        )
+    if text is None:
+        return
+    if name == "number_of_shards":
+        _number(name, text, 1, PARTITIONS_MAX)
+    elif name == "number_of_replicas":
+        _number(name, text, 0, PARTITIONS_MAX)
+    elif name in {"max_result_window", "mapping.total_fields.limit"}:
+        _number(name, text, 1, (1 << 31) - 1)
+    elif name == "refresh_interval" and not _TIME.fullmatch(text):
+        raise illegal_argument(
+            f"failed to parse setting [index.refresh_interval] with value [{text}] as a time value: unit is missing or unrecognized"
+        )
+
+
+def _number(name: str, text: str, low: int, high: int) -> None:
+    if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
+        raise illegal_argument(f"Failed to parse value [{text}] for setting [index.{name}]")
+    if int(text) < low:
+        raise illegal_argument(f"Failed to parse value [{text}] for setting [index.{name}] must be >= {low}")
+    if int(text) > high:
+        raise illegal_argument(f"Failed to parse value [{text}] for setting [index.{name}] must be <= {high}")
+
+
+def check_dynamic(state: IndexState, settings: Mapping[str, str | None]) -> None:
+    """Raises ``illegal_argument`` for settings that an index keeps for life."""
+    fixed = sorted(n for n in settings if n in _STATIC)
+    if fixed:
+        shown = ", ".join(f"index.{n}" for n in fixed)
+        raise illegal_argument(
+            f"Can't update non dynamic settings [[{shown}]] for open indices [[{state.name}/{state.uuid}]]"
+        )
+
+
+def shown(state: IndexState) -> dict[str, str]:
+    """All settings of an index with their full names, the server's own included."""
+    settings = {f"index.{k}": v for k, v in state.settings.items()}
+    return {
+        "index.number_of_shards": str(state.partitions),
+        "index.number_of_replicas": "0",
+        **settings,
+        "index.provided_name": state.name,
+        "index.creation_date": str(state.created_ms),
+        "index.uuid": state.uuid,
+        "index.version.created": CREATED_VERSION,
+    }
+
+
+def defaults(state: IndexState) -> dict[str, str]:
+    """Settings that the index does not name."""
+    return {f"index.{k}": v for k, v in _DEFAULTS.items() if k not in state.settings}
+
+
+def nest(flat: Mapping[str, str]) -> dict[str, Any]:
+    """``{"index.a.b": "c"}`` to nested objects; a name that is both a value and a parent stays dotted."""
+    root: dict[str, Any] = {}
+    for dotted, value in sorted(flat.items()):
+        *parents, name = dotted.split(".")
+        node = root
+        for depth, parent in enumerate(parents):
+            child = node.setdefault(parent, {})
+            if not isinstance(child, dict):
+                name = ".".join([*parents[depth:], name])
+                break
+            node = child
+        node[name] = value
+    return root

@@ -1,0 +1,6 @@
+"""What is searched and what a hit shows.
+
+``source``: ``_source`` byte for byte, or filtered.
+``search``: _search, _count, _msearch.
+``render``: results to Elasticsearch's JSON.
+"""

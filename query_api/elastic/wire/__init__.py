@@ -1,0 +1,8 @@
+"""One request and its answer: parameters, bodies, errors, names of indices.
+
+``call``: what a handler is given and what it gives back; filter_path, pretty.
+``router``: path templates to handlers; unknown parameters.
+``errors``: error kinds to Elasticsearch's bodies.
+``names``: index expressions.
+``asgi``: the application: read, run in a thread, answer.
+"""

@@ -1,0 +1,210 @@
+"""The ASGI application of the Elasticsearch dialect: read the request, run its handler in a thread, write the answer."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+from pipeline.telemetry import names
+from query_api.elastic.wire import errors
+from query_api.elastic.wire.call import (
+    Call,
+    Reply,
+    inflate,
+    parse_query_string,
+    render,
+    too_long,
+)
+from query_api.elastic.wire.router import Body, Match, Route, Router, Where, check_parameters
+from query_api.fanout.services import Services
+from schemas.errors import SedimentError, illegal_argument
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+log = logging.getLogger(__name__)
+DIALECT = "elastic"
+NO_ROUTE = "none"
+# Official clients of version 7.14 and later refuse a server that does not say this.
+PRODUCT = ("x-elastic-product", "Elasticsearch")
+_JSON_TYPES = ("application/json", "application/vnd.elasticsearch+json", "application/vnd.opensearch+json")
+_LINE_TYPES = ("application/x-ndjson", "application/vnd.elasticsearch+x-ndjson", "application/vnd.opensearch+x-ndjson")
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class ElasticApp:
+    """Routes, threads, limits. One per process."""
+
+    def __init__(self, services: Services, router: Router) -> None:
+        self._services = services
+        self._router = router
+        self._waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        assert scope["type"] == "http", "websockets are not served"
+        started = self._services.monotonic()
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        call = Call(scope["method"], _uri(scope), scope["path"], {}, headers)
+        template = NO_ROUTE
+        try:
+            call.parameters = parse_query_string(scope["query_string"])
+            found = self._router.find(call.method, _raw_path(scope))
+            if isinstance(found, Match):
+                template = found.route.template
+                reply, data = await self._answer(found, call, receive)
+            else:
+                reply, data = _rendered(_no_route(call, found), call)
+        except ClientGoneError:
+            return
+        except SedimentError as error:
+            reply, data = _rendered(_error_reply(error), call)
+        except Exception as error:  # the outermost loop: nothing may escape it
+            log.exception("unexpected error in %s %s", call.method, call.uri)
+            status, value = errors.internal(error)
+            reply, data = _rendered(Reply(value, status), call)
+        await _send(call, reply, data, send)
+        self._observe(template, reply.status, self._services.monotonic() - started)
+
+    async def _answer(self, found: Match, call: Call, receive: Receive) -> tuple[Reply, bytes]:
+        check_parameters(found.route, call.route_path, call.parameters)
+        call.path = found.values
+        call.body = await _read_body(call, receive, self._services.settings.limits.request_bytes)
+        if not call.body and "source" in call.parameters:
+            call.body = _source_parameter(call)
+        else:
+            unsupported = _content_type_error(found.route, call)
+            if unsupported is not None:
+                return _rendered(unsupported, call)
+        return await self._run(found.route, call)
+
+    async def _run(self, one: Route, call: Call) -> tuple[Reply, bytes]:
+        pools = self._services.pools
+        pool: ThreadPoolExecutor = pools.write if one.where is Where.WRITE else pools.search
+        if self._waiting >= self._services.settings.threads.queue_max:
+            raise errors.overloaded(one.template)
+        self._waiting += 1
+        try:
+            context = copy_context()
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(pool, context.run, self._traced, one, call)
+        finally:
+            self._waiting -= 1
+
+    def _traced(self, one: Route, call: Call) -> tuple[Reply, bytes]:
+        parent = call.headers.get("traceparent", "").encode() or None
+        with self._services.tracer.span(names.SPAN_REST, parent, dialect=DIALECT, route=one.template):
+            return _rendered(one.handler(self._services, call), call)
+
+    def _observe(self, template: str, status: int, seconds: float) -> None:
+        metrics = self._services.metrics
+        metrics.add(names.REST_REQUESTS, dialect=DIALECT, route=template, status=f"{status // 100}xx")
+        metrics.observe(names.REST_SECONDS, seconds, dialect=DIALECT, route=template)
+
+
+def _raw_path(scope: Scope) -> str:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
+def _uri(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    return f"{_raw_path(scope)}?{query}" if query else _raw_path(scope)
+
+
+def _no_route(call: Call, allowed: list[str]) -> Reply:
+    if not allowed:
+        status, value = errors.no_handler(call.method, call.uri)
+        return Reply(value, status)
+    if call.method == "OPTIONS":
+        return Reply(
+            status=200, headers={"allow": ",".join(allowed)}, content=b"", content_type="text/plain; charset=UTF-8"
+        )
+    status, value = errors.wrong_method(call.method, call.uri, allowed)
+    return Reply(value, status, {"allow": ",".join(allowed)})
+
+
+def _error_reply(error: SedimentError) -> Reply:
+    status, value = errors.render(error)
+    headers = {"retry-after": "1"} if status in {429, 503} else {}
+    if status >= 500:
+        log.warning("answered %d: %s", status, error.message)
+    return Reply(value, status, headers)
+
+
+async def _read_body(call: Call, receive: Receive, bytes_max: int) -> bytes:
+    declared = call.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared[:18]) > bytes_max:
+        raise too_long(bytes_max)
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        part = message.get("body", b"")
+        size += len(part)
+        if size > bytes_max:
+            raise too_long(bytes_max)
+        parts.append(part)
+        more = message.get("more_body", False)
+    body = parts[0] if len(parts) == 1 else b"".join(parts)
+    coding = call.headers.get("content-encoding", "identity").lower()
+    if body and coding in {"gzip", "x-gzip"}:
+        return await asyncio.to_thread(inflate, body, bytes_max)
+    if body and coding not in {"identity", ""}:
+        raise illegal_argument(f"Content-Encoding [{coding}] is not supported: use gzip or none")
+    return body
+
+
+def _source_parameter(call: Call) -> bytes:
+    kind = call.parameters.get("source_content_type")
+    if not kind:
+        raise illegal_argument("source and source_content_type parameters are required")
+    if kind.partition(";")[0].strip().lower() not in _JSON_TYPES + _LINE_TYPES:
+        raise illegal_argument(f"Unknown value for source_content_type [{kind}]")
+    return call.parameters["source"].encode("utf-8", "surrogatepass")
+
+
+def _content_type_error(one: Route, call: Call) -> Reply | None:
+    if not call.body or one.body is Body.ANY:
+        return None
+    kind = call.headers.get("content-type")
+    if not kind:
+        return _not_acceptable("Content-Type header is missing")
+    accepted = _JSON_TYPES + _LINE_TYPES if one.body is Body.LINES else _JSON_TYPES
+    if kind.partition(";")[0].strip().lower() in accepted:
+        return None
+    return _not_acceptable(f"Content-Type header [{kind}] is not supported")
+
+
+def _not_acceptable(reason: str) -> Reply:
+    return Reply({"error": reason, "status": 406}, 406)
+
+
+def _rendered(reply: Reply, call: Call) -> tuple[Reply, bytes]:
+    return reply, render(reply, call)
+
+
+async def _send(call: Call, reply: Reply, data: bytes, send: Send) -> None:
+    headers = [
+        (b"content-type", reply.content_type.encode()),
+        (b"content-length", str(len(data)).encode()),
+        (PRODUCT[0].encode(), PRODUCT[1].encode()),
+        *_extra(reply.headers, call),
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else data})
+
+
+def _extra(headers: Mapping[str, str], call: Call) -> list[tuple[bytes, bytes]]:
+    found = [(k.encode("latin-1"), v.encode("utf-8")) for k, v in headers.items()]
+    opaque = call.headers.get("x-opaque-id")
+    if opaque:
+        found.append((b"x-opaque-id", opaque.encode("latin-1")))
+    return found

@@ -1,0 +1,232 @@
+"""A search over the partitions of one or several indices: statistics, query, merge, fetch; with one deadline.
+
+A partition that fails or is late is left out and named in ``failures``; only if all fail does the search fail. Statistics
+are summed over the partitions of one index, so that a score depends neither on how an index is split nor on the indices
+that are searched with it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as LateError
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from query_api.fanout.merge_aggregations import reduce_aggregations
+from query_api.fanout.ports import PartitionSearcher, PointInTime
+from query_api.fanout.ranking import merge_hits
+from schemas.errors import ErrorKind, SedimentError
+from schemas.ids import IndexName, LogOffset
+from schemas.query import SearchRequest
+from schemas.results import FetchedHit, QueryResult, RowHit, Statistics
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """One index with those who answer for it."""
+
+    name: IndexName
+    searchers: Sequence[PartitionSearcher]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A partition that is missing from the answer, and why."""
+
+    index: IndexName
+    partition: int
+    error: SedimentError
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A hit of the page. ``place`` counts the indices of the search."""
+
+    place: int
+    row: RowHit
+    hit: FetchedHit
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a search found."""
+
+    partitions: int
+    failures: Sequence[Failure]
+    results: Sequence[QueryResult]
+    hits: Sequence[Shown]
+    total: int
+    total_exact: bool
+    max_score: float | None
+    aggregations: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def timed_out(self) -> bool:
+        """Some partition did not look at everything, or did not answer in time."""
+        return any(r.timed_out for r in self.results) or any(f.error.kind is ErrorKind.TIMEOUT for f in self.failures)
+
+    @property
+    def terminated_early(self) -> bool:
+        """Some partition stopped at ``terminate_after``."""
+        return any(r.terminated_early for r in self.results)
+
+
+class AllFailedError(SedimentError):
+    """No partition answered."""
+
+    def __init__(self, failures: Sequence[Failure], phase: str) -> None:
+        first = failures[0].error
+        super().__init__(first.kind, "search_phase_execution", "all shards failed")
+        self.failures = failures
+        self.phase = phase
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A partition at the offset that this search sees."""
+
+    place: int  # of its index
+    index: IndexName
+    partition: int
+    view: PointInTime
+
+
+@dataclass(slots=True)
+class Scatter:
+    """One search on its way. ``deadline`` is of the monotonic clock."""
+
+    pool: ThreadPoolExecutor
+    monotonic: Callable[[], float]
+    deadline: float
+    typed_keys: bool = False
+    failures: list[Failure] = field(default_factory=list)
+
+    def search(self, indices: Sequence[Searched], request: SearchRequest) -> Answer:
+        """All steps. Raises ``AllFailedError`` where no partition could answer."""
+        count = sum(len(one.searchers) for one in indices)
+        views = self._views(indices)
+        self._check_any(views, count, "query")
+        return self.search_views(views, request, count)
+
+    def search_views(self, views: Sequence[_View], request: SearchRequest, count: int) -> Answer:
+        """The steps after the views are taken: a point in time may be searched again and again."""
+        statistics = self._statistics(views, request)
+        results = self._each(views, lambda v: v.view.query(request, statistics[v.place]))
+        alive = [(v, r) for v, r in zip(views, results, strict=True) if r is not None]
+        self._check_any(alive, count, "query")
+        merged = merge_hits([r for _, r in alive], request)
+        page = merged.hits
+        fetched = self._fetch([v for v, _ in alive], [(m.result, m.hit) for m in page], request, statistics)
+        shown = [
+            Shown(alive[m.result][0].place, m.hit, hit) for m, hit in zip(page, fetched, strict=True) if hit is not None
+        ]
+        return Answer(
+            partitions=count,
+            failures=tuple(self.failures),
+            results=[r for _, r in alive],
+            hits=shown,
+            total=merged.total,
+            total_exact=merged.total_exact,
+            max_score=merged.max_score,
+            aggregations=self._aggregations([r for _, r in alive], request),
+        )
+
+    def _aggregations(self, results: Sequence[QueryResult], request: SearchRequest) -> Mapping[str, Any]:
+        if not request.aggregations:
+            return {}
+        try:
+            return reduce_aggregations(
+                request.aggregations, [r.aggregations for r in results], typed_keys=self.typed_keys
+            )
+        except SedimentError as error:
+            failure = Failure(results[0].index if results else IndexName("_all"), -1, error)
+            raise AllFailedError((failure,), "fetch") from error
+
+    def _views(self, indices: Sequence[Searched]) -> list[_View]:
+        found: list[_View] = []
+        for place, one in enumerate(indices):
+            for searcher in one.searchers:
+                try:
+                    view = searcher.view()
+                except SedimentError as error:
+                    self.failures.append(Failure(one.name, searcher.partition, error))
+                else:
+                    found.append(_View(place, one.name, searcher.partition, view))
+        return found
+
+    def _check_any(self, alive: Sequence[Any], count: int, phase: str) -> None:
+        if not alive and count:
+            raise AllFailedError(tuple(self.failures), phase)
+
+    def _statistics(self, views: Sequence[_View], request: SearchRequest) -> dict[int, Statistics]:
+        summed: dict[int, Statistics] = {v.place: Statistics() for v in views}
+        if not needs_scores(request):
+            return summed
+        parts = self._each(views, lambda v: v.view.statistics(request), quiet=True)
+        for v, part in zip(views, parts, strict=True):
+            if part is not None:
+                summed[v.place] = summed[v.place].plus(part)
+        return summed
+
+    def _fetch(
+        self,
+        views: Sequence[_View],
+        page: Sequence[tuple[int, RowHit]],
+        request: SearchRequest,
+        statistics: Mapping[int, Statistics],
+    ) -> list[FetchedHit | None]:
+        """The page's documents in its order; None where a partition failed meanwhile."""
+        places: dict[int, list[int]] = {}
+        for at, (result, _) in enumerate(page):
+            places.setdefault(result, []).append(at)
+        rows = {id(views[result]): [page[at][1] for at in ats] for result, ats in places.items()}
+
+        def fetch(v: _View) -> Sequence[FetchedHit]:
+            return v.view.fetch(request, rows[id(v)], statistics[v.place])
+
+        found: list[FetchedHit | None] = [None] * len(page)
+        answers = self._each([views[result] for result in places], fetch)
+        for ats, hits in zip(places.values(), answers, strict=True):
+            for at, hit in zip(ats, hits or (), strict=False):  # nothing where the partition failed
+                found[at] = hit
+        return found
+
+    def _each(self, views: Sequence[_View], ask: Callable[[_View], T], *, quiet: bool = False) -> list[T | None]:
+        """Ask all at the same time; None for those that fail. The first is asked by this thread."""
+        waiting = [self.pool.submit(copy_context().run, ask, v) for v in views[1:]]
+        answers = [self._one(views[0], lambda: ask(views[0]), quiet=quiet)] if views else []
+        for v, future in zip(views[1:], waiting, strict=True):
+            answers.append(self._one(v, lambda f=future: self._await(f), quiet=quiet))  # type: ignore[misc]
+        return answers
+
+    def _await(self, future: "Future[T]") -> T:
+        try:
+            return future.result(timeout=max(0.0, self.deadline - self.monotonic()))
+        except LateError:
+            future.cancel()
+            raise SedimentError(
+                ErrorKind.TIMEOUT, "timeout", "the partition did not answer before the deadline"
+            ) from None
+
+    def _one(self, v: _View, answer: Callable[[], T], *, quiet: bool) -> T | None:
+        try:
+            return answer()
+        except SedimentError as error:
+            if not quiet:  # the query step will meet the same error, and says it once
+                self.failures.append(Failure(v.index, v.partition, error))
+            return None
+
+
+def needs_scores(request: SearchRequest) -> bool:
+    """Whether any score is looked at: else no partition need be asked how frequent the terms are."""
+    if request.explain or request.min_score is not None or request.track_scores:
+        return True
+    scored = not request.sort or any(key.field == "_score" for key in request.sort)
+    return scored and request.size > 0
+
+
+def visible_offsets(answer: Answer) -> Mapping[tuple[IndexName, int], LogOffset]:
+    """Up to which offset each partition was searched."""
+    return {(r.index, r.partition): r.visible for r in answer.results}
