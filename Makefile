@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 T ?=
+B ?=
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,9 +48,9 @@ tidy: .venv/.installed ## the code's own shape
 warm: .venv/.installed ## compile every kernel ahead of time
 	$(BIN)/python -m pipeline.kernels.warm
 
-bench: .venv/.installed ## the comparison benchmarks
-	$(PIP) install --quiet --require-hashes -r requirements-bench.txt
-	$(BIN)/python -m bench
+bench: .venv/.installed warm ## the benchmarks, tantivy beside ours; B="ingest --documents 752000" for one
+	$(PIP) install --quiet --compile --require-hashes -r requirements-bench.txt
+	$(BIN)/python -m bench $(B)
 
 # A broker for the tests marked kafka: the jars, once. Without Java or Maven these tests are skipped;
 # with SEDIMENT_REQUIRE_KAFKA=1 that is an error.

@@ -1,0 +1,85 @@
+"""JSON bytes in memory to visible and durable: documents a second, ours against tantivy's.
+
+Both clocks start at the same list of JSON documents in memory. Ours stops when every record is fsynced in the log, visible to
+a search and flushed by RocksDB; tantivy's when ``commit()`` has returned and the reader is reloaded. Merging that is still
+under way then is in neither figure (tantivy's is printed beside). Ours writes every document twice (log and index) and
+keeps ids for upserts; tantivy's writes it once and appends.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bench import corpus as corpora
+from bench.rounds import alternate, machine, median_of, print_machine, run_side, save, settle, table
+
+BATCH_RECORDS = 2_000
+HEAP_MB = 64
+
+
+def sediment(*, path: str, partitions: int, batch: int, settings: dict[str, Any]) -> dict[str, Any]:
+    """Our side, in a process of its own."""
+    from bench import sediment_side
+
+    with tempfile.TemporaryDirectory(dir=corpora.FOLDER, prefix="sediment-") as folder:
+        settle()
+        corpus = corpora.load(Path(path))
+        return sediment_side.ingest(corpus, Path(folder), partitions=partitions, batch=batch, settings=settings)
+
+
+def tantivy(*, path: str, heap_mb: int, threads: int) -> dict[str, Any]:
+    """The peer's side, in a process of its own."""
+    from bench import tantivy_side
+
+    with tempfile.TemporaryDirectory(dir=corpora.FOLDER, prefix="tantivy-") as folder:
+        settle()
+        return tantivy_side.ingest(corpora.load(Path(path)), Path(folder), heap_mb=heap_mb, threads=threads)
+
+
+def run(
+    *,
+    corpus: str = "auto",
+    documents: int = 100_000,
+    rounds: int = 3,
+    partitions: Sequence[int] = (1, 2),
+    batch: int = BATCH_RECORDS,
+    heap_mb: int = HEAP_MB,
+    threads: int = 2,
+    settings: dict[str, Any] | None = None,
+) -> None:
+    """Compare, print, write."""
+    started = machine()
+    prepared = corpora.prepare(corpus, documents)
+    facts = prepared.facts()
+    chosen = settings or {}
+    print(
+        f"ingest: {documents:,} documents of {facts['bytes_per_document']} bytes ({prepared.name}, {prepared.base:,} distinct)"
+    )
+    print(f"ours: batches of {batch:,}, settings {chosen or 'default'}; tantivy: {threads} threads, heap {heap_mb} MB")
+    print_machine(started)
+    path = str(prepared.path)
+    peer = "tantivy"
+    sides = {
+        f"sediment, {n} partition{'s' if n > 1 else ''}": partial(
+            run_side, "bench.ingest:sediment", path=path, partitions=n, batch=batch, settings=chosen
+        )
+        for n in partitions
+    }
+    sides[peer] = partial(run_side, "bench.ingest:tantivy", path=path, heap_mb=heap_mb, threads=threads)
+    figures = alternate(sides, rounds)
+    base = median_of(figures[peer], "documents_per_second")
+    rows = []
+    for name, runs in figures.items():
+        rate = median_of(runs, "documents_per_second")
+        rates = [r["documents_per_second"] for r in runs]
+        disk = median_of(runs, "disk_bytes" if name == peer else "index_bytes") / 1e6
+        log = 0.0 if name == peer else median_of(runs, "log_bytes") / 1e6
+        segments = median_of(runs, "segments_at_commit" if name == peer else "segments_at_flush")
+        rows.append([name, rate, min(rates), max(rates), rate / base, segments, round(disk), round(log)])
+    headers = ["side", "docs/s (median)", "min", "max", "ratio", "segments", "index MB", "log MB"]
+    table(headers, rows)
+    medians = {row[0]: dict(zip(headers[1:], row[1:], strict=True)) for row in rows}
+    arguments = {"rounds": rounds, "batch": batch, "heap_mb": heap_mb, "threads": threads, "settings": chosen}
+    save("ingest", started, {"corpus": facts, "arguments": arguments, "medians": medians, "rounds": figures})

@@ -1,0 +1,157 @@
+"""The peer: tantivy as its Python package offers it.
+
+Ingestion takes ``IndexWriter.add_json``: JSON goes to Rust as it is and is parsed there. (``Document.from_dict`` over orjson
+was as fast within noise on two cores, the writer's threads being the bottleneck, and costs the calling thread more.) The
+document is kept by ``stored=True`` on each field, which is tantivy's own way and its cheapest; documents are never
+replaced, so tantivy does no work for upserts, while our side does.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from bench import fields as kinds
+from bench.corpus import Corpus
+from bench.fields import Field
+from bench.queries import SIZE, Case
+from bench.rounds import bytes_below
+
+THREADS = 2
+# 2 x 32 MB: the fastest of 64, 128, 256, 512 and 1,024 MB for this measure (small last segments make commit() short)
+HEAP_MB = 64
+WARM_UP_DOCUMENTS = 2_000
+
+
+def schema(fields: Sequence[Field]) -> Any:
+    """The same fields as our mapping: positions and lengths for text, raw terms and a column for keywords, columns for numbers."""
+    builder = tantivy.SchemaBuilder()
+    for one in fields:
+        if one.kind == kinds.KEY:
+            builder.add_text_field(one.name, stored=True, tokenizer_name="raw", index_option="basic")
+        elif one.kind == kinds.KEYWORD:
+            builder.add_text_field(one.name, stored=True, fast=True, tokenizer_name="raw", index_option="basic")
+        elif one.kind == kinds.TEXT:
+            builder.add_text_field(one.name, stored=True, tokenizer_name="default", index_option="position")
+        else:
+            add = {
+                kinds.INTEGER: builder.add_integer_field,
+                kinds.FLOAT: builder.add_float_field,
+                kinds.BOOLEAN: builder.add_boolean_field,
+                kinds.DATE: builder.add_date_field,
+            }[one.kind]
+            add(one.name, stored=True, indexed=True, fast=True)
+    return builder.build()
+
+
+def ingest(corpus: Corpus, folder: Path, *, heap_mb: int = HEAP_MB, threads: int = THREADS) -> dict[str, Any]:
+    """Index a corpus into a folder. The clock: from JSON bytes in memory until commit() returned and the reader sees it all."""
+    _warm_up(corpus, folder / "warm")
+    documents = corpus.lines()
+    home = folder / "index"
+    home.mkdir(parents=True)
+    index = tantivy.Index(schema(corpus.fields), path=str(home))
+    begin = time.perf_counter()
+    writer = index.writer(heap_size=heap_mb << 20, num_threads=threads)
+    add = writer.add_json
+    for document in documents:
+        add(document.decode())
+    added = time.perf_counter()
+    writer.commit()
+    index.reload()
+    searcher = index.searcher()
+    end = time.perf_counter()
+    found, segments = searcher.num_docs, searcher.num_segments
+    assert found == corpus.documents, f"tantivy shows {found} of {corpus.documents} documents"
+    writer.wait_merging_threads()
+    merged = time.perf_counter()
+    index.writer(heap_size=HEAP_MB << 20, num_threads=1).garbage_collect_files()
+    return {
+        "documents_per_second": corpus.documents / (end - begin),
+        "megabytes_per_second": corpus.json_bytes / 1e6 / (end - begin),
+        "seconds": end - begin,
+        "adding_seconds": added - begin,
+        "commit_seconds": end - added,
+        "merging_afterwards_seconds": merged - end,
+        "segments_at_commit": segments,
+        "disk_bytes": bytes_below(home),
+    }
+
+
+def _warm_up(corpus: Corpus, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    index = tantivy.Index(schema(corpus.fields), path=str(folder))
+    writer = index.writer(heap_size=HEAP_MB << 20, num_threads=THREADS)
+    for document in corpus.lines(0, WARM_UP_DOCUMENTS):
+        writer.add_json(document.decode())
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+def query_of(index: Any, case: Case) -> Any:
+    """A case as tantivy's query objects; terms with frequencies, as scoring needs them."""
+    schema = index.schema
+    terms = [tantivy.Query.term_query(schema, case.field, word, index_option="freq") for word in case.words]
+    if case.how == "phrase":
+        return tantivy.Query.phrase_query(schema, case.field, list(case.words))
+    occur = tantivy.Occur.Should if case.how == "or" else tantivy.Occur.Must
+    clauses = [(occur, term) for term in terms]
+    if case.keyword:
+        term = tantivy.Query.term_query(schema, *case.keyword, index_option="basic")
+        clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(term, 0.0)))
+    if case.between:
+        name, low, high = case.between
+        within = tantivy.Query.range_query(schema, name, tantivy.FieldType.Integer, low, high)
+        clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(within, 0.0)))
+    return terms[0] if len(clauses) == 1 else tantivy.Query.boolean_query(clauses)
+
+
+def aggregation_of(case: Case) -> dict[str, Any]:
+    """The terms aggregation, as tantivy takes it."""
+    return {"top": {"terms": {"field": case.aggregate, "size": SIZE}}}
+
+
+class Asked:
+    """A searcher over what ``ingest`` left, asked as ``search`` wants it."""
+
+    def __init__(self, folder: Path, key: str, *, merged: bool) -> None:
+        self._index = tantivy.Index.open(str(folder))
+        if merged:
+            # the package has no call to merge: a writer's policy merges what it finds when it commits
+            writer = self._index.writer(heap_size=HEAP_MB << 20, num_threads=1)
+            writer.commit()
+            writer.wait_merging_threads()
+            self._index.reload()
+        self._searcher = self._index.searcher()
+        self._key = key
+
+    @property
+    def segments(self) -> int:
+        """Segments searched."""
+        return int(self._searcher.num_segments)
+
+    def prepared(self, case: Case) -> tuple[Any, Any]:
+        """Query and aggregation."""
+        return query_of(self._index, case), aggregation_of(case) if case.aggregate else None
+
+    def rows(self, asked: tuple[Any, Any]) -> Any:
+        """The best rows."""
+        return self._searcher.search(asked[0], SIZE, count=False).hits
+
+    def ids(self, asked: tuple[Any, Any]) -> list[str]:
+        """The best rows' ids, from their stored documents."""
+        return [self._searcher.doc(address)[self._key][0] for _, address in self.rows(asked)]
+
+    def buckets(self, asked: tuple[Any, Any]) -> Any:
+        """The aggregation's answer."""
+        return self._searcher.aggregate(*asked)
+
+    def scores(self, asked: tuple[Any, Any]) -> list[float]:
+        """The best rows' scores."""
+        return [float(score) for score, _ in self.rows(asked)]
+
+    def counts(self, asked: tuple[Any, Any]) -> list[int]:
+        """The buckets' counts."""
+        return [int(b["doc_count"]) for b in self.buckets(asked)["top"]["buckets"]]
