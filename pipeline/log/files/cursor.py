@@ -35,8 +35,8 @@ class Places(Protocol):
         """The file that holds an offset, as it is now."""
         ...
 
-    def report(self, file: LogFile, damage: Damage) -> None:
-        """Remember damage."""
+    def report(self, file: LogFile, damage: Damage, end: int) -> None:
+        """Remember damage; if nothing valid follows it in the file, it reaches up to the end offset."""
         ...
 
 
@@ -79,7 +79,7 @@ class EmbeddedCursor:
         read = reader_of(self._open(place.file))
         for at, found in walk(read, position, place.size, salt=place.file.salt, offset=first):
             if isinstance(found, Damage):
-                self._places.report(place.file, found)
+                self._places.report(place.file, found, place.end)
                 continue
             header = found.header
             if header.base_offset >= place.end:
@@ -103,7 +103,7 @@ class EmbeddedCursor:
         if file.index is None:
             found = scan(file)
             for damage in found.damages:
-                self._places.report(file, damage)
+                self._places.report(file, damage, place.end)
             file.index = found.index
         return file.index.before(offset) or (HEADER_BYTES, file.base_offset)
 

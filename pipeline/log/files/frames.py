@@ -236,10 +236,11 @@ def walk(read: Read, start: int, end: int, *, salt: int, offset: int) -> Iterato
             reason = WRONG_CHECKSUM
         first = header.base_offset if header else offset
         lowest = header.next_offset if header else offset
-        next_position, next_header = _search(window, position, end, salt, lowest)
-        resumed = next_header.base_offset if next_header else None
-        lost_end = resumed if header is None else header.next_offset
-        yield position, Damage(position, next_position, first, lost_end, reason)
+        next_position, resumed = _search(window, position, end, salt, lowest)
+        if header is not None:  # its own end is known, whatever follows
+            next_position = min(next_position, position + header.length)
+            resumed = lowest
+        yield position, Damage(position, next_position, first, resumed, reason)
         position, offset = next_position, lowest
 
 
@@ -256,8 +257,8 @@ def _header_at(window: Window, position: int, end: int, salt: int, offset: int) 
     return header, ""
 
 
-def _search(window: Window, position: int, end: int, salt: int, offset: int) -> tuple[int, FrameHeader | None]:
-    """The next position that holds a valid header of this or a later offset; else the end."""
+def _search(window: Window, position: int, end: int, salt: int, offset: int) -> tuple[int, int | None]:
+    """Where the next valid header of this or a later offset is, and its offset; else the end."""
     buffer, at = window.at(position, end - position)
     size = at + end - position
     raw = buffer[:size].tobytes()
@@ -265,6 +266,6 @@ def _search(window: Window, position: int, end: int, salt: int, offset: int) -> 
     while found >= 0:
         header = parse_header(buffer[:size], found, salt)
         if header is not None and header.base_offset >= offset:
-            return position + found - at, header
+            return position + found - at, header.base_offset
         found = raw.find(MAGIC, found + 1)
     return end, None

@@ -94,7 +94,7 @@ class EmbeddedPartition:
         files, damaged = list_files(self._directory, self.topic, self.partition)
         for file, damage in damaged:
             if file.size > HEADER_BYTES:
-                self._report(file, damage)
+                self._report(file, damage, file.base_offset)
             elif file is files[-1]:  # the process ended while it began this file
                 file.path.unlink()
                 files.pop()
@@ -106,11 +106,11 @@ class EmbeddedPartition:
         found = scan(last)
         self._newest = max(last.newest_before, found.newest)
         last.index = found.index
-        for damage in found.damages:
-            self._report(last, damage)
         end = found.next_offset
         if found.end < last.size:
             end = max(end, self._cut_tail(last, found.damages[-1]))
+        for damage in found.damages:
+            self._report(last, damage, end)
         if last.size < HEADER_BYTES or found.end < last.size or end > found.next_offset:
             files.append(self._new_file(end))
         else:
@@ -312,13 +312,12 @@ class EmbeddedPartition:
         end = self.bounds.end if last else self._files[number + 1].base_offset
         return Place(file, file.size, end)
 
-    def report(self, file: LogFile, damage: Damage) -> None:
+    def report(self, file: LogFile, damage: Damage, end: int) -> None:
         """Remember damage that a reader found."""
         with self.bounds.lock:
-            self._report(file, damage)
+            self._report(file, damage, end)
 
-    def _report(self, file: LogFile, damage: Damage) -> None:
-        end = damage.first_offset if damage.next_offset is None else damage.next_offset
+    def _report(self, file: LogFile, damage: Damage, end: int) -> None:
         self._skipped[file.path.name, damage.start] = Skipped(
             self.topic.name,
             self.partition,
@@ -326,7 +325,7 @@ class EmbeddedPartition:
             damage.start,
             damage.end,
             damage.first_offset,
-            end,
+            end if damage.next_offset is None else damage.next_offset,
             damage.reason,
         )
 
