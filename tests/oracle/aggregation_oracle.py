@@ -42,13 +42,10 @@ class World:
     seen: list[int] = field(default_factory=list)
 
 
-def aggregate(
-    world: World, aggs: Mapping[str, Aggregation], docs: Sequence[Document]
-) -> dict[str, Any]:
+def aggregate(world: World, aggs: Mapping[str, Aggregation], docs: Sequence[Document]) -> dict[str, Any]:
     """The ``aggregations`` object for these documents."""
     return {
-        name: ({"meta": agg.meta} if agg.meta is not None else {}) | one(world, agg, docs)
-        for name, agg in aggs.items()
+        name: ({"meta": agg.meta} if agg.meta is not None else {}) | one(world, agg, docs) for name, agg in aggs.items()
     }
 
 
@@ -144,7 +141,7 @@ def sort_buckets(world: World, agg: Any, groups: dict[Any, list[Document]]) -> l
             keys.sort(key=lambda k: len(groups[k]) * (1 if ascending else -1))
         else:
             by = {k: order_value(world, agg, path, groups[k]) for k in keys}
-            keys.sort(key=lambda k: (math.inf if by[k] is None else by[k] * (1 if ascending else -1)))
+            keys.sort(key=lambda k: math.inf if by[k] is None else by[k] * (1 if ascending else -1))
     return keys
 
 
@@ -228,9 +225,7 @@ def floor_date(agg: DateHistogramAggregation, ms: int) -> int:
     return (moment.astimezone(UTC) - EPOCH) // MS + agg.shift_ms
 
 
-def date_histogram(
-    world: World, agg: DateHistogramAggregation, docs: Sequence[Document]
-) -> dict[str, Any]:
+def date_histogram(world: World, agg: DateHistogramAggregation, docs: Sequence[Document]) -> dict[str, Any]:
     groups: dict[int, list[Document]] = {}
     for doc in docs:
         for key in {floor_date(agg, v) for v in values_of(doc, agg.field, agg.missing)}:

@@ -207,8 +207,8 @@ class Oracle:
         for term in terms:
             n = sum(any(t == term for _, t in h) if is_text else str(term) in h for h in held)
             idf += math.log(1 + (total - n + 0.5) / (n + 0.5))
-        length = quantised(len(tokens(d, path))) if is_text else average
-        norm = 1.2 * (0.25 + 0.75 * (length if is_text else 1) / (average if is_text else average))
+        length = quantised(len(tokens(d, path))) if is_text else 1  # without norms every length is 1
+        norm = 1.2 * (0.25 + 0.75 * length / average)
         return 2.2 * idf * frequency / (frequency + norm)
 
 

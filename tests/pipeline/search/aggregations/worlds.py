@@ -1,0 +1,211 @@
+"""Random documents and aggregations, and both ways of aggregating them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from pipeline.search.aggregations.collect import collect_aggregations
+from pipeline.segments.reader import SegmentReader
+from pipeline.segments.view import PartitionView, SegmentView
+from query_api.fanout.merge_aggregations import reduce_aggregations
+from schemas.aggregations import (
+    Aggregation,
+    DateHistogramAggregation,
+    FilterAggregation,
+    FiltersAggregation,
+    GlobalAggregation,
+    HistogramAggregation,
+    Metric,
+    MissingAggregation,
+    RangeAggregation,
+    RangeBucket,
+    TermsAggregation,
+)
+from schemas.ids import IndexName, LogOffset, PartitionId, TopicName
+from schemas.query import Exists, Node, Term
+from tests.oracle.aggregation_oracle import World
+from tests.pipeline.segments.documents import MAPPING, segment_of
+from tests.pipeline.segments.documents import Document as Stored
+
+TYPES = {"tag": "keyword", "count": "long", "price": "double", "flag": "boolean", "when": "date"}
+DAY = 86_400_000
+Document = Mapping[str, Sequence[Any]]
+
+VALUES: Mapping[str, st.SearchStrategy[Any]] = {
+    "tag": st.sampled_from(["", "a", "b", "ba", "zz", "ü"]),
+    "count": st.integers(-40, 40) | st.sampled_from([(1 << 62) + 1, -(1 << 62)]),
+    "price": st.floats(-50, 50) | st.sampled_from([1e16, -1e16, 0.1, 1e-300]),
+    "flag": st.integers(0, 1),
+    "when": st.integers(19_000 * DAY, 19_200 * DAY) | st.integers(-10 * DAY, 10 * DAY),
+}
+
+
+def document() -> st.SearchStrategy[Document]:
+    """A document with some fields, values ascending as the columns have them (strings distinct)."""
+
+    def lists(name: str) -> st.SearchStrategy[list[Any]]:
+        values = st.lists(VALUES[name], min_size=1, max_size=3, unique=name == "tag")
+        return values.map(sorted)
+
+    return st.fixed_dictionaries({}, optional={name: lists(name) for name in VALUES})
+
+
+def stored(doc: Document) -> Stored:
+    values = {name: [v.encode() if isinstance(v, str) else v for v in some] for name, some in doc.items()}
+    return Stored(values=values)
+
+
+def matches(query: Any, doc: Document) -> bool:
+    """Whether a document matches a ``term`` of tag or an ``exists``."""
+    if isinstance(query, Term):
+        return query.value in doc.get("tag", ())
+    assert isinstance(query, Exists)
+    return bool(doc.get(query.field))
+
+
+class Indexed:
+    """A partition of segments over documents; ``dead`` ones are in it, but deleted."""
+
+    def __init__(self, segments: Sequence[Sequence[Document]], dead: Document) -> None:
+        self.documents = [[*docs, dead] for docs in segments]
+        views = []
+        for number, docs in enumerate(self.documents):
+            data = segment_of([stored(d) for d in docs], number=number)
+            alive = np.ones(len(docs), np.bool_)
+            alive[-1] = False
+            views.append(SegmentView(SegmentReader(data.meta, data.arrays), alive, 1, 0))
+        self.view = PartitionView(IndexName("i"), TopicName("i"), PartitionId(0), LogOffset(0), 1, MAPPING, views)
+
+    def evaluate(self, query: Node, segment: int) -> Any:
+        docs = self.documents[segment]
+        return np.array([i for i, d in enumerate(docs) if matches(query, d)], np.uint32)
+
+    def partials(self, aggs: Mapping[str, Aggregation], query: Node | None) -> dict[str, Any]:
+        rows = []
+        for docs in self.documents:
+            some = [i for i, d in enumerate(docs[:-1]) if query is None or matches(query, d)]
+            rows.append(np.array(some, np.uint32))
+        return collect_aggregations(aggs, self.view, rows, self.evaluate, now_ms=0)
+
+
+def answer(
+    parts: Sequence[Sequence[Sequence[Document]]],
+    aggs: Mapping[str, Aggregation],
+    query: Node | None = None,
+    dead: Document | None = None,
+) -> dict[str, Any]:
+    """What partitions of segments of documents answer."""
+    partials = [Indexed(segments, dead or {}).partials(aggs, query) for segments in parts]
+    return reduce_aggregations(aggs, partials)
+
+
+def world_of(docs: Sequence[Document]) -> World:
+    return World(docs, TYPES, matches)
+
+
+QUERIES = st.sampled_from([Term(field="tag", value="a"), Term(field="tag", value="zz"), Exists(field="count")])
+NUMBERS = st.sampled_from(["count", "price", "when", "flag"])
+SMALL = st.sampled_from(["count", "flag"])
+
+
+def metrics() -> st.SearchStrategy[Aggregation]:
+    kinds = st.sampled_from(["min", "max", "avg", "sum", "stats"])
+    plain = st.builds(lambda k, f, m: Metric(kind=k, field=f, missing=m), kinds, NUMBERS, st.sampled_from([None, 1]))
+    counts = st.builds(lambda f: Metric(kind="value_count", field=f), st.sampled_from(sorted(TYPES)))
+    return plain | counts
+
+
+def order(children: Mapping[str, Aggregation]) -> st.SearchStrategy[Any]:
+    """An order by count, key, or a metric below."""
+    paths = ["_count", "_key"]
+    for name, child in children.items():
+        if isinstance(child, Metric):
+            paths.append(f"{name}.avg" if child.kind == "stats" else name)
+        if isinstance(child, FilterAggregation):
+            paths.append(name)
+            inner = [n for n, c in child.children.items() if isinstance(c, Metric) and c.kind != "stats"]
+            paths += [f"{name}>{n}" for n in inner]
+    one = st.tuples(st.sampled_from(paths), st.booleans())
+    return one.map(lambda o: (o,) if o[0] == "_key" else (o, ("_key", True)))
+
+
+@st.composite
+def aggregation(draw: st.DrawFn, depth: int = 0) -> Aggregation:
+    """Any aggregation, with others below it."""
+    kind = draw(st.integers(0, 8 if depth < 2 else 0))
+    if kind == 0:
+        return draw(metrics())
+    names = draw(st.lists(st.sampled_from("pqr"), unique=True, max_size=2))
+    children = {name: draw(aggregation(depth + 1)) for name in names}
+    meta = draw(st.sampled_from([None, {"k": 1}]))
+    common: dict[str, Any] = {"children": children, "meta": meta}
+    match kind:
+        case 1:
+            name = draw(st.sampled_from(sorted(TYPES)))
+            exact = (("a", "zz") if name == "tag" else (1, 0)) if draw(st.booleans()) else None
+            return TermsAggregation(
+                field=name,
+                size=draw(st.integers(1, 4)),
+                order=draw(order(children)),
+                min_doc_count=draw(st.integers(0, 2)),
+                missing=draw(st.sampled_from([None, "b" if name == "tag" else 1, "m" if name == "tag" else 77])),
+                include=draw(st.sampled_from([None, "[abm].*"])) if name == "tag" else exact,
+                exclude=draw(st.sampled_from([None, ("zz", "b"), "b.*"])) if name == "tag" else None,
+                **common,
+            )
+        case 2:
+            bounded = draw(st.booleans())
+            return HistogramAggregation(
+                field=draw(SMALL),
+                interval=1e17 if not bounded else draw(st.sampled_from([5.0, 2.5])),
+                shift=draw(st.sampled_from([0.0, 1.5])),
+                min_doc_count=draw(st.integers(0, 2)),
+                missing=draw(st.sampled_from([None, 3.0])),
+                order=draw(order(children)),
+                extended_bounds=draw(st.sampled_from([None, (-20.0, 30.0)])) if bounded else None,
+                hard_bounds=(-30.0, draw(st.sampled_from([20.0, 35.0]))) if bounded else None,
+                **common,
+            )
+        case 3:
+            unit = draw(st.sampled_from(["", "day", "week", "month", "quarter", "year"]))
+            return DateHistogramAggregation(
+                field="when",
+                fixed_interval_ms=0 if unit else draw(st.sampled_from([30 * DAY, DAY // 4 * 10])),
+                calendar_interval=unit,
+                time_zone=draw(st.sampled_from(["", "Europe/Berlin", "America/New_York"])) if unit else "",
+                shift_ms=draw(st.sampled_from([0, 3_600_000])) if not unit else 0,
+                min_doc_count=1 if unit in {"", "day", "week"} else draw(st.integers(0, 2)),
+                order=draw(order(children)),
+                extended_bounds=draw(st.sampled_from([None, (0, 400 * DAY)])),
+                hard_bounds=draw(st.sampled_from([None, (0, 19_100 * DAY)])),
+                **common,
+            )
+        case 4:
+            date = draw(st.booleans())
+            unit_size = DAY * 19_000 if date else 10
+            ends = [None, -1, 0, 1]
+            pairs = st.tuples(st.sampled_from(ends), st.sampled_from(ends))
+            given = draw(st.lists(pairs, min_size=1, max_size=3, unique=True))
+            ranges = [RangeBucket(None, *(None if e is None else e * unit_size for e in pair)) for pair in given]
+            return RangeAggregation(
+                field="when" if date else draw(st.sampled_from(["count", "price"])),
+                ranges=ranges,
+                date=date,
+                **common,
+            )
+        case 5:
+            return FilterAggregation(query=draw(QUERIES), **common)
+        case 6:
+            keyed = draw(st.booleans())
+            queries = draw(st.lists(QUERIES, min_size=1, max_size=3))
+            return FiltersAggregation(
+                queries=[(f"k{i}" if keyed else None, q) for i, q in enumerate(queries)],
+                other_bucket_key=draw(st.sampled_from([None, "_other_"])),
+                **common,
+            )
+        case 7:
+            return MissingAggregation(field=draw(st.sampled_from(sorted(TYPES))), **common)
+        case _:
+            return GlobalAggregation(**common) if depth == 0 else MissingAggregation(field="tag", **common)
