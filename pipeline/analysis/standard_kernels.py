@@ -246,6 +246,7 @@ def _emoji_end(data: U8Array, start: int, end: int, classes: U8Array) -> int:
     selected = False  # ... has its emoji selector: only a joiner or tags may follow
     modified = False  # ... has its modifier: takes no selector
     joined = True  # an element may begin here
+    joiners = 0  # since the last selector
     tags = 0
     while i < end:
         code, n = code_point(data, i)
@@ -265,7 +266,9 @@ def _emoji_end(data: U8Array, start: int, end: int, classes: U8Array) -> int:
         if tags > 0:
             break
         if emoji == EMOJI_MODIFIER:
-            if not (base or joined):
+            # of its own: at the start, or after exactly one joiner (before a selector any more belong to the character)
+            alone = accepted > 0 and joined and (not selected or joiners == 1)
+            if not (base or alone or i - n == start):
                 break
             base, selected, modified, joined = False, False, True, False
             accepted = i
@@ -277,12 +280,13 @@ def _emoji_end(data: U8Array, start: int, end: int, classes: U8Array) -> int:
             accepted = i
         elif code == ZWJ:
             joined = True
+            joiners += 1
             if accepted > 0 and not selected:
                 accepted = i
         elif code == EMOJI_SELECTOR:
             if accepted == 0 or selected or modified:
                 break
-            base, selected, joined = False, True, False
+            base, selected, joined, joiners = False, True, False, 0
             accepted = i
         elif (kind == EXTEND or kind == COMPLEX_EXTEND) and code != TEXT_SELECTOR:
             if accepted == 0 or selected:
