@@ -90,14 +90,15 @@ class Candidates:
                 definition = DEFINITIONS[seen.types[at]]
                 found.append((int(seen.leaves[at]), NewField(int(seen.rows[at]), seen.place.name, definition)))
         for seen in self.objects:
-            at = _first_outside(seen.rows, refuse)
-            if at >= 0 and not self._inhabited(seen.place.name, int(seen.rows[at])):
+            implied = self.inhabited.get(seen.place.name, [])
+            at = _first_outside(seen.rows, np.concatenate([refuse, *implied]))
+            if at >= 0:
                 new = NewField(int(seen.rows[at]), seen.place.name, OBJECT_DEFINITION)
                 found.append((int(seen.leaves[at]), new))
-        return tuple(new for _, new in sorted(found, key=lambda pair: pair[0]))
-
-    def _inhabited(self, name: str, row: int) -> bool:
-        return any((rows == row).any() for rows in self.inhabited.get(name, ()))
+        by_path: dict[str, NewField] = {}
+        for _, new in sorted(found, key=lambda pair: pair[0]):  # a scalar in one document, an object in another
+            by_path.setdefault(new.path, new)
+        return tuple(by_path.values())
 
 
 def infer(tape: Tape, mapping: IndexMapping, unknown: Sequence[Unknown], problems: Problems) -> Candidates:

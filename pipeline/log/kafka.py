@@ -32,7 +32,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from pipeline.log.kafka_errors import refusal
+from pipeline.log.kafka_errors import NO_TOPIC, refusal
 from pipeline.log.kafka_reader import KafkaReader, Taken
 from pipeline.log.kafka_records import Delivery
 from pipeline.log.kafka_topics import TopicWatch
@@ -211,19 +211,18 @@ class Writer:
         deadline = monotonic() + self._timeout_s
         produce, report, headers = self._producer.produce, delivery.report, batch.headers
         rows = zip(batch.values.to_list(), batch.keys.to_list(), batch.timestamps_ms.tolist(), strict=True)
-        try:
-            for row, (value, key, timestamp) in enumerate(rows):
-                more: dict[str, Any] = {"timestamp": timestamp, "on_delivery": report}
-                if row in headers:
-                    more["headers"] = list(headers[row])
-                while True:
-                    try:
-                        produce(topic, value, key, partition, **more)
-                        break
-                    except BufferError:
-                        self._wait_for_room(topic, deadline)
-        except KafkaException as failure:
-            raise _refuse(failure.args[0], topic) from failure
+        for row, (value, key, timestamp) in enumerate(rows):
+            more: dict[str, Any] = {"timestamp": timestamp, "on_delivery": report}
+            if row in headers:
+                more["headers"] = list(headers[row])
+            while True:
+                try:
+                    produce(topic, value, key, partition, **more)
+                    break
+                except BufferError:
+                    self._wait_for_room(topic, deadline)
+                except KafkaException as failure:
+                    self._wait_for_partition(topic, failure, deadline)
         if not delivery.wait(self._timeout_s + 5):
             raise refusal("_TIMED_OUT", "no delivery report", topic)
         return delivery.offsets()
@@ -232,6 +231,14 @@ class Writer:
         if monotonic() > deadline:
             raise refusal("_QUEUE_FULL", "the producer's queue stays full", topic)
         self._producer.poll(0.01)
+
+    def _wait_for_partition(self, topic: TopicName, failure: KafkaException, deadline: float) -> None:
+        """Let the producer learn of a partition that the brokers know already; raise what else is wrong."""
+        error = failure.args[0]
+        if error.name() not in NO_TOPIC or monotonic() > deadline:
+            raise _refuse(error, topic) from failure
+        self._producer.list_topics(topic, timeout=self._timeout_s)
+        sleep(RETRY_SECONDS)
 
     def close(self) -> None:
         """Send what is queued, within the timeout."""

@@ -78,7 +78,7 @@ def eisel_lemire(w: int, q: int) -> float:
     upper = np.int64(high >> np.uint64(63))
     down = upper + 9
     m = high >> np.uint64(down)
-    exponent = ((217706 * q) >> 16) + 63 + upper - shift + 1 + 1023
+    exponent = ((217706 * q) >> 16) + 63 + upper - shift + 1023
     if exponent <= 0:  # subnormal
         if 1 - exponent >= 64:
             return 0.0
@@ -158,9 +158,9 @@ def whole_of(negative: bool, w: int, q: int, cut: bool) -> tuple[int, int, bool]
     """w * 10^q cut towards zero: (TAKEN or OUT_OF_RANGE; the value; did it have a fraction?)."""
     if w == ZERO:
         return TAKEN, np.int64(0), False
-    fraction = (
-        cut and q <= 0
-    )  # the digits cut off are less than one unit of w; with q > 0, w has 19 digits: out of range
+    if q > 18 or (cut and q > 0):  # w has 19 digits where some were cut off
+        return OUT_OF_RANGE, np.int64(0), False
+    fraction = cut  # less than one unit of w
     while q < 0:
         step = min(-q, 18)
         power = TENS_WHOLE[step]
@@ -170,9 +170,7 @@ def whole_of(negative: bool, w: int, q: int, cut: bool) -> tuple[int, int, bool]
         q += step
         if w == ZERO:
             q = np.int64(0)
-    if q > 18:
-        return OUT_OF_RANGE, np.int64(0), fraction
-    if cut or (q > 0 and multiply_high64(w, TENS_WHOLE[q]) != ZERO):
+    if q > 0 and multiply_high64(w, TENS_WHOLE[q]) != ZERO:
         return OUT_OF_RANGE, np.int64(0), fraction
     w *= TENS_WHOLE[q]
     if negative and w <= SIGN:

@@ -22,7 +22,7 @@ EXACT = 1 << 53
 class Sums:
     """limbs int64[buckets, width]: bucket b's sum is sum(limbs[b, i] * 2^(32 * (base + i) - 1088)).
 
-    Carries are propagated: all limbs but the last are in [0, 2^32).
+    Carries are propagated: all limbs but the last are in [0, 2^32), the last in (-2^32, 2^32) or more.
     """
 
     limbs: I64
@@ -44,10 +44,18 @@ def sums_of(values: NDArray[np.int64] | NDArray[np.float64], buckets: I64, count
 
 
 def _carried(limbs: I64, base: int) -> Sums:
+    """Carries propagated, limbs that say nothing cut off: equal sums of equal numbers are equal arrays."""
     for i in range(limbs.shape[1] - 1):
         limbs[:, i + 1] += limbs[:, i] >> 32
         limbs[:, i] &= 0xFFFFFFFF
-    return Sums(limbs, base)
+    end = limbs.shape[1]
+    while end > 1 and ((limbs[:, end - 1] == 0) | (limbs[:, end - 1] == -1)).all():
+        limbs[:, end - 2] += limbs[:, end - 1] << 32
+        end -= 1
+    used = np.flatnonzero(limbs[:, :end].any(axis=0))
+    if not len(used):
+        return Sums(np.zeros((len(limbs), 1), np.int64), UNIT_LIMB)
+    return Sums(np.ascontiguousarray(limbs[:, used[0] : end]), base + int(used[0]))
 
 
 def add_sums(parts: list[tuple[Sums, I64]], count: int) -> Sums:

@@ -1,0 +1,183 @@
+"""One process with all roles: the log, the partitions, the REST API. The composition root of ``serve`` and ``demo``."""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
+
+from schemas.errors import SedimentError
+from schemas.settings import ServeSettings
+
+READY: Final = "ready {url}"
+DRAIN_S: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RunningNode:
+    """A node in this process with what the REST side needs."""
+
+    node: Any  # pipeline.app.Node; imported late
+    services: Any  # query_api.fanout.services.Services
+
+    def refresh(self, index: str) -> None:
+        """Make everything applied visible."""
+        self.node.refresh(index)
+
+    def flush(self, index: str) -> None:
+        """Make everything applied durable in the index."""
+        self.node.flush(index)
+
+
+def use_kernels(report: Callable[[str], None] = lambda _line: None) -> None:
+    """Point numba at the cache folder, and compile what is missing there, with progress. Before any kernel is imported."""
+    from pipeline.kernels.cache import default_base, use_cache
+
+    base = default_base()
+    use_cache(base)
+    marker = base / _kernels_digest()
+    if marker.exists():
+        return
+    report("compiling kernels (once)")
+    # a process of its own: its workers are spawned, and would run the caller's main module again
+    done = subprocess.run([sys.executable, "-m", "pipeline.kernels.warm", "--cache", str(base)], check=False)
+    if done.returncode == 0:
+        base.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+
+
+def _kernels_digest() -> str:
+    """A name that changes with every source of a kernel."""
+    from hashlib import sha256
+
+    import pipeline
+
+    digest = sha256(sys.version.encode())
+    root = Path(pipeline.__file__).parent
+    for path in sorted([*root.rglob("*_kernels.py"), *(root / "kernels").glob("*.py")]):
+        digest.update(path.read_bytes())
+    return f"warm-{digest.hexdigest()[:16]}"
+
+
+@contextmanager
+def open_node(settings: ServeSettings) -> Iterator[RunningNode]:
+    """Open everything; at the end commit and close. Raises ``SedimentError`` with what to do."""
+    use_kernels(lambda line: print(line, file=sys.stderr, flush=True))
+    from pipeline.app import open_node as open_pipeline
+    from pipeline.telemetry.metrics import Metrics
+    from pipeline.telemetry.tracing import Tracer
+
+    metrics = Metrics()
+    telemetry = settings.telemetry
+    tracer = (
+        Tracer.exporting(
+            endpoint=telemetry.otlp_endpoint, service=settings.cluster_name, sampled_ratio=telemetry.trace_ratio
+        )
+        if telemetry.otlp_endpoint
+        else Tracer.off()
+    )
+    node = open_pipeline(settings, metrics=metrics, tracer=tracer)
+    try:
+        yield RunningNode(node, _services(settings, node, metrics, tracer))
+    finally:
+        node.close()
+
+
+def _services(settings: ServeSettings, node: Any, metrics: Any, tracer: Any) -> Any:
+    from query_api.fanout.local import LocalTopology
+    from query_api.fanout.services import Check, Pools, Services
+
+    def log_check() -> Any:
+        health = node.log.health()
+        skipped = [f"{s.file}: {s.reason} (offsets {s.first_offset} to {s.next_offset})" for s in health.skipped]
+        if not health.healthy:
+            return Check("log", "red", health.reason)
+        return Check("log", "yellow" if skipped else "green", "; ".join(skipped))
+
+    def disk_check() -> Any:
+        free = shutil.disk_usage(settings.data).free
+        if free < settings.limits.disk_free_bytes:
+            return Check(
+                "disk", "red", f"{free} bytes are free in {settings.data}: make room, writing stops when it is full"
+            )
+        return Check("disk", "green")
+
+    return Services(
+        indices=node.indices,
+        writer=node.writer,
+        topology=LocalTopology(node.workers),
+        settings=settings,
+        pools=Pools.of(settings, os.cpu_count() or 1),
+        cluster_uuid=str(uuid5(NAMESPACE_URL, settings.cluster_name)),
+        metrics=metrics,
+        tracer=tracer,
+        checks=(log_check, disk_check),
+    )
+
+
+def serve(settings: ServeSettings) -> int:
+    """Run until SIGTERM or SIGINT; the exit code. Prints one line ``ready http://…`` when requests are answered."""
+    from pipeline.telemetry import logs
+
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, sys.stderr)
+    try:
+        with open_node(settings) as running:
+            return _listen(settings, running)
+    except SedimentError as error:
+        print(f"sediment: {error.message}", file=sys.stderr)
+        return 1
+
+
+def _listen(settings: ServeSettings, running: RunningNode) -> int:
+    import uvicorn
+
+    from query_api.app import build_app
+
+    config = uvicorn.Config(
+        build_app(running.services),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        loop="uvloop",
+        http="httptools",
+        timeout_graceful_shutdown=DRAIN_S,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    announcer = threading.Thread(target=_announce, args=(server, settings), daemon=True)
+    announcer.start()
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
+    try:
+        server.run()
+    except SystemExit:
+        logging.getLogger(__name__).error("cannot listen on %s:%s", settings.host, settings.port)
+        return 1
+    return 0
+
+
+def _announce(server: Any, settings: ServeSettings) -> None:
+    """Print the address once the socket listens (port 0: the one that was chosen)."""
+    waited = threading.Event()
+    while not server.started and not server.should_exit:
+        waited.wait(0.01)
+    for one in server.servers:
+        for socket in one.sockets:
+            port = socket.getsockname()[1]
+            print(READY.format(url=f"http://{settings.host}:{port}"), flush=True)
+            return

@@ -1,0 +1,118 @@
+"""Partitions in this process: searchers over the views that a worker publishes."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary, proxy
+
+from pipeline.search.cache import SearchCache
+from pipeline.search.lookup import read_documents
+from pipeline.search.searcher import Searcher
+from query_api.fanout.ports import PartitionSearcher, PointInTime
+from schemas.ids import IndexName, PartitionId
+from schemas.query import Ids, SearchRequest, SourceFilter
+from schemas.results import Document, Freshness
+
+
+class LocalWorker(Protocol):
+    """What is asked of a partition's worker. Views and segments stay opaque here: only ``pipeline.search`` looks into them."""
+
+    @property
+    def view(self) -> Any:
+        """The newest visible state."""
+        ...
+
+    @property
+    def dead_view(self) -> Any:
+        """The same of the dead letters."""
+        ...
+
+    def locate(self, ids: Sequence[str]) -> Sequence[Any]:
+        """(segment, row) of the newest applied version of each id, or None."""
+        ...
+
+    def refresh(self) -> None:
+        """Make everything applied visible."""
+        ...
+
+    def freshness(self) -> Freshness:
+        """Where the partition stands."""
+        ...
+
+
+class LocalPartition:
+    """A partition, or its dead letters, in this process; see ``PartitionSearcher``."""
+
+    def __init__(self, worker: LocalWorker, *, dead_letters: bool = False) -> None:
+        self._worker = worker
+        self._dead_letters = dead_letters
+        self._cache = SearchCache()
+        self._newest: tuple[Any, Searcher] | None = None
+
+    @property
+    def partition(self) -> PartitionId:
+        """The partition."""
+        return PartitionId(int(self._worker.view.partition))
+
+    def view(self) -> PointInTime:
+        """The newest visible state."""
+        view = self._worker.dead_view if self._dead_letters else self._worker.view
+        newest = self._newest
+        if newest is None or newest[0] is not view:
+            self._newest = newest = (view, Searcher(view, self._cache))
+        return newest[1]
+
+    def get(self, ids: Sequence[str], *, realtime: bool) -> Sequence[Document | None]:
+        """Documents by id: as applied (``realtime``) or as visible. Dead letters are never ahead of what is visible."""
+        if not realtime or self._dead_letters:
+            return self._visible(ids)
+        view = self._worker.view
+        return [
+            None if found is None else read_documents(found[0], [found[1]], view.topic, view.partition)[0]
+            for found in self._worker.locate(ids)
+        ]
+
+    def _visible(self, ids: Sequence[str]) -> Sequence[Document | None]:
+        request = SearchRequest(query=Ids(values=list(ids)), size=len(ids), source=SourceFilter())
+        view = self.view()
+        statistics = view.statistics(request)
+        hits = view.query(request, statistics).hits
+        known = {
+            one.id: Document(one.id, one.version, one.seq_no, one.source or b"", one.provenance, one.routing)
+            for one in view.fetch(request, hits, statistics)
+        }
+        return [known.get(one) for one in ids]
+
+    def refresh(self) -> None:
+        """Make everything that is applied now visible."""
+        self._worker.refresh()
+
+    def freshness(self) -> Freshness:
+        """Where the partition stands."""
+        return self._worker.freshness()
+
+
+class LocalTopology:
+    """All partitions are here; see ``Topology``. A partition's caches live as long as its worker."""
+
+    def __init__(self, workers: Callable[[str], Sequence[LocalWorker]]) -> None:
+        self._workers = workers
+        self._known: WeakKeyDictionary[LocalWorker, tuple[LocalPartition, LocalPartition]] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def _of(self, worker: LocalWorker) -> tuple[LocalPartition, LocalPartition]:
+        with self._lock:
+            known = self._known.get(worker)
+            if known is None:
+                # the worker is held weakly by the map, and a partition must not keep its own key alive
+                near = proxy(worker)
+                known = self._known[worker] = (LocalPartition(near), LocalPartition(near, dead_letters=True))
+            return known
+
+    def partitions(self, index: IndexName) -> Sequence[PartitionSearcher]:
+        """All partitions of an index, by number."""
+        return [self._of(one)[0] for one in self._workers(index)]
+
+    def dead_letters(self, index: IndexName) -> Sequence[PartitionSearcher]:
+        """The same for its dead letters."""
+        return [self._of(one)[1] for one in self._workers(index)]
