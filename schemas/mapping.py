@@ -116,7 +116,10 @@ _ROOT_PARAMETERS = {
 _COMMON = {"type", "fields", "meta", "copy_to", "store", "index", "doc_values", "boost", "null_value", "similarity"}
 _PARAMETERS: Mapping[FieldType, set[str]] = {
     FieldType.TEXT: _COMMON
-    | {"analyzer", "search_analyzer", "search_quote_analyzer", "norms", "index_options", "fielddata", "term_vector", "position_increment_gap", "eager_global_ordinals", "index_phrases", "index_prefixes"},
+    | {
+        "analyzer", "search_analyzer", "search_quote_analyzer", "norms", "index_options", "fielddata", "term_vector",
+        "position_increment_gap", "eager_global_ordinals", "index_phrases", "index_prefixes",
+    },
     FieldType.KEYWORD: _COMMON
     | {"ignore_above", "normalizer", "norms", "index_options", "eager_global_ordinals", "split_queries_on_whitespace"},
     FieldType.DATE: _COMMON | {"format", "locale", "ignore_malformed"},

@@ -49,7 +49,9 @@ def use_kernels(report: Callable[[str], None] = lambda _line: None) -> None:
         return
     report("compiling kernels (once)")
     # a process of its own: its workers are spawned, and would run the caller's main module again
-    done = subprocess.run([sys.executable, "-m", "pipeline.kernels.warm", "--cache", str(base)], check=False)
+    done = subprocess.run(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "pipeline.kernels.warm", "--cache", str(base)], check=False
+    )
     if done.returncode == 0:
         base.mkdir(parents=True, exist_ok=True)
         marker.touch()
@@ -166,7 +168,7 @@ def _listen(settings: ServeSettings, running: RunningNode) -> int:
     try:
         server.run()
     except SystemExit:
-        logging.getLogger(__name__).error("cannot listen on %s:%s", settings.host, settings.port)
+        logging.getLogger(__name__).critical("cannot listen on %s:%s", settings.host, settings.port)
         return 1
     return 0
 
