@@ -19,7 +19,7 @@ from pathlib import Path
 import orjson
 import zstandard
 
-from bench.fields import COMMITS, Field, infer
+from bench.fields import KNOWN, Field, infer
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "bench"
@@ -94,7 +94,7 @@ def commits_file() -> Path | None:
     return path if path is not None and path.exists() else None
 
 
-def _source(choice: str) -> tuple[str, Path | None]:
+def _source(choice: str) -> tuple[str, Path]:
     commits = commits_file()
     if choice == "auto":
         choice = "commits" if commits else "demo"
@@ -103,7 +103,9 @@ def _source(choice: str) -> tuple[str, Path | None]:
             raise SystemExit("no corpus of commits: set SEDIMENT_SHARED_DATA, or use --corpus demo or --corpus FILE")
         return choice, commits
     if choice == "demo":
-        return choice, None
+        from query_api.cli.corpus import corpus_file
+
+        return choice, corpus_file(FOLDER / "demo")
     if not Path(choice).exists():
         raise SystemExit(f"there is no corpus [{choice}]: use auto, commits, demo or an NDJSON file")
     return Path(choice).name.split(".")[0], Path(choice)
@@ -119,30 +121,20 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
             yield io.BufferedReader(stream)
 
 
-def _demo_lines() -> Iterator[bytes]:
-    from query_api.cli.corpus import demo_documents
-
-    for document in demo_documents():
-        yield orjson.dumps(document)
-
-
-def _read(source: Path | None, documents: int) -> list[bytes]:
+def _read(source: Path, documents: int) -> list[bytes]:
     """At most so many lines, evenly spread over the source."""
-    if source is None:
-        lines = list(_demo_lines())
-    else:
-        with _opened(source) as opened:
-            lines = [line.rstrip(b"\n") for line in opened]
+    with _opened(source) as opened:
+        lines = [line.rstrip(b"\n") for line in opened]
     return lines if len(lines) <= documents else [lines[i * len(lines) // documents] for i in range(documents)]
 
 
-def _write(name: str, source: Path | None, path: Path, documents: int) -> None:
+def _write(name: str, source: Path, path: Path, documents: int) -> None:
     base = _read(source, documents)
     if not base:
         raise SystemExit(f"the corpus [{name}] is empty")
     sample = [orjson.loads(line) for line in base[:: max(1, len(base) // SAMPLE_DOCUMENTS)]]
     key = next((k for k in ("id", "_id") if k in sample[0]), "id")
-    fields = COMMITS if name == "commits" else infer(sample, key)
+    fields = KNOWN[name] if name in KNOWN else infer(sample, key)
     total = 0
     with path.open("wb") as out, path.with_suffix(".ids").open("wb") as ids:
         for number in range(documents):

@@ -43,6 +43,21 @@ COMMITS = (
     Field("subject", TEXT),
     Field("body", TEXT),
 )
+DEMO = (
+    Field("id", KEY),
+    Field("name", TEXT),
+    Field("kind", KEYWORD),
+    Field("package", KEYWORD),
+    Field("module", KEYWORD),
+    Field("signature", TEXT),
+    Field("docstring", TEXT),
+    Field("source", TEXT),
+    Field("file", KEYWORD),
+    Field("line", INTEGER),
+    Field("lines", INTEGER),
+    Field("size", INTEGER),
+)
+KNOWN: Mapping[str, tuple[Field, ...]] = {"commits": COMMITS, "demo": DEMO}
 
 
 def mappings(fields: Iterable[Field]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Query classes, chosen from the corpus' own words by how many documents have them; the same for both sides.
 
-Only words of lower-case letters are taken: the two tokenizers agree on them. (They do not on ``don't`` or ``3.14``: ours is
-Unicode's word boundaries, as Elasticsearch's standard analyzer; tantivy's default splits at everything that is not a letter
-or digit. So document frequencies and lengths differ a little, and scores by a per cent or two.)
+The two tokenizers differ: ours keeps ``foo_bar`` and ``example.com`` whole (Unicode's word boundaries, as Elasticsearch's
+standard analyzer), tantivy's default splits at everything that is not a letter or digit. So only words of lower-case
+letters are taken that both find in nearly the same documents, and phrases of two words with one space between them;
+scores still differ by some per cent, since lengths do.
 """
 
 import random
@@ -18,8 +19,12 @@ from bench import fields as kinds
 from bench.corpus import Corpus
 
 SAMPLE_DOCUMENTS = 20_000
-WORD = re.compile(r"[^\W_]+")
+WORD = re.compile(r"[^\W_]+")  # about as tantivy's default tokenizer
+STANDARD_WORD = re.compile(r"\w+(?:['.:]\w+)*")  # about as ours
 PLAIN = re.compile(r"[a-z]{2,20}")
+SPACED_PAIR = re.compile(r"(?<=\s)([a-z]{2,20}) ([a-z]{2,20})(?=\s)")
+SAME_DOCUMENTS_SHARE_MIN = 0.95
+PROSE = ("body", "docstring", "text", "content")  # searched where a corpus has them, else its longest text
 # shares of the documents: with 752,000 documents, more than 50,000; 5,000 to 50,000; 200 to 5,000
 FREQUENT, MEDIUM, RARE = (0.066, 1.0), (0.0066, 0.066), (0.00027, 0.0066)
 SIZE = 10
@@ -60,20 +65,28 @@ class Case:
 
 
 class Words:
-    """The words of a corpus' longest text field, by frequency, and runs of two words for phrases."""
+    """The words of a corpus' prose, by frequency, and pairs of words for phrases."""
 
     def __init__(self, corpus: Corpus, seed: int) -> None:
         self.random = random.Random(seed)
         documents = [orjson.loads(line) for line in corpus.lines(0, min(corpus.base, SAMPLE_DOCUMENTS))]
         self.documents = documents
-        self.field = self._longest(corpus)
+        self.field = self._searched(corpus)
         frequency: Counter[str] = Counter()
-        self.pairs: list[tuple[str, str]] = []
+        whole: Counter[str] = Counter()
+        self.pairs: list[tuple[str, ...]] = []
         for document in documents:
-            words = WORD.findall(str(document.get(self.field) or "").lower())
-            frequency.update(set(words))
-            self._keep_pair(words)
-        self._frequency = {w: n / len(documents) for w, n in frequency.items() if PLAIN.fullmatch(w) and n > 2}
+            text = str(document.get(self.field) or "")
+            frequency.update(set(WORD.findall(text.lower())))
+            whole.update(set(STANDARD_WORD.findall(text.lower())))
+            pairs = SPACED_PAIR.findall(text)
+            if pairs:
+                self.pairs.append(self.random.choice(pairs))
+        self._frequency = {
+            word: count / len(documents)
+            for word, count in frequency.items()
+            if count > 2 and PLAIN.fullmatch(word) and whole[word] >= SAME_DOCUMENTS_SHARE_MIN * count
+        }
         if not self.pairs or not all(self.between(bounds) for bounds in (FREQUENT, MEDIUM, RARE)):
             raise SystemExit("the corpus has too few words to choose queries from: use a larger one")
 
@@ -82,16 +95,10 @@ class Words:
         low, high = bounds
         return sorted(w for w, share in self._frequency.items() if low < share <= high)
 
-    def _longest(self, corpus: Corpus) -> str:
+    def _searched(self, corpus: Corpus) -> str:
         texts = [f.name for f in corpus.fields if f.kind == kinds.TEXT]
-        return max(texts, key=lambda name: sum(len(str(d.get(name) or "")) for d in self.documents))
-
-    def _keep_pair(self, words: list[str]) -> None:
-        if len(words) < 6:
-            return
-        at = self.random.randrange(len(words) - 1)
-        if PLAIN.fullmatch(words[at]) and PLAIN.fullmatch(words[at + 1]):
-            self.pairs.append((words[at], words[at + 1]))
+        prose = [name for name in PROSE if name in texts]
+        return prose[0] if prose else max(texts, key=lambda n: sum(len(str(d.get(n) or "")) for d in self.documents))
 
 
 def choose(corpus: Corpus, per_class: int, seed: int = 7) -> Mapping[str, list[Case]]:

@@ -8,6 +8,7 @@ does not do.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,8 @@ from pipeline.app import Node, open_node  # noqa: E402  kernels learn their fold
 from pipeline.catalog.state import IndexState  # noqa: E402
 from pipeline.dsl.parse import parse_search  # noqa: E402
 from pipeline.kernels.murmur2_kernels import partitions_of_keys  # noqa: E402
-from pipeline.search.aggregations.merge import merge_all  # noqa: E402
-from pipeline.search.cache import SearchCache  # noqa: E402
-from pipeline.search.searcher import Searcher  # noqa: E402
+from query_api.fanout.local import LocalPartition  # noqa: E402
+from query_api.fanout.merge_aggregations import reduce_aggregations  # noqa: E402
 from schemas.ids import PartitionId  # noqa: E402
 from schemas.query import SearchRequest  # noqa: E402
 from schemas.records import AppendBatch, ByteColumn  # noqa: E402
@@ -158,7 +158,7 @@ class Asked:
 
     def __init__(self, node: Node) -> None:
         (worker,) = node.workers(INDEX)
-        self._searcher = Searcher(worker.view, SearchCache())
+        self._searcher = LocalPartition(worker).view()
 
     def prepared(self, case: Case) -> SearchRequest:
         """The request, parsed."""
@@ -177,15 +177,12 @@ class Asked:
         return [hit.id for hit in searcher.fetch(request, hits, statistics)]
 
     def buckets(self, request: SearchRequest) -> Any:
-        """The aggregation's answer, merged."""
+        """The aggregation's answer, as REST shows it."""
         searcher = self._searcher
-        return merge_all([searcher.query(request, searcher.statistics(request)).aggregations])
+        partials = searcher.query(request, searcher.statistics(request)).aggregations
+        return reduce_aggregations(request.aggregations, [partials])
 
-    def scores(self, request: SearchRequest) -> list[float]:
-        """The best rows' scores."""
-        return [float(hit.score or 0.0) for hit in self.rows(request)]
-
-    def counts(self, request: SearchRequest) -> list[int]:
-        """The buckets' counts."""
-        partial = self.buckets(request)["top"]
-        return [int(n) for n in partial.counts]
+    def count(self, request: SearchRequest) -> int:
+        """All documents that match."""
+        searcher = self._searcher
+        return searcher.query(replace(request, track_total_hits=-1), searcher.statistics(request)).total

@@ -148,10 +148,6 @@ class Asked:
         """The aggregation's answer."""
         return self._searcher.aggregate(*asked)
 
-    def scores(self, asked: tuple[Any, Any]) -> list[float]:
-        """The best rows' scores."""
-        return [float(score) for score, _ in self.rows(asked)]
-
-    def counts(self, asked: tuple[Any, Any]) -> list[int]:
-        """The buckets' counts."""
-        return [int(b["doc_count"]) for b in self.buckets(asked)["top"]["buckets"]]
+    def count(self, asked: tuple[Any, Any]) -> int:
+        """All documents that match."""
+        return int(self._searcher.search(asked[0], 1, count=True).count)
