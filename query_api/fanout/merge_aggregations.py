@@ -250,7 +250,8 @@ def _steps(agg: HistogramAggregation | DateHistogramAggregation, partial: Bucket
     if not ends:
         return []
     check_buckets(int(min(max(ends) - min(ends) + 1, 1 << 40)))
-    return (min(ends) + np.arange(int(max(ends) - min(ends)) + 1)).tolist()
+    steps: list[float] = (min(ends) + np.arange(int(max(ends) - min(ends)) + 1)).tolist()
+    return steps
 
 
 def _histogram_key(agg: HistogramAggregation | DateHistogramAggregation, partial: Buckets, step: float) -> Json:

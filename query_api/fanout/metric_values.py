@@ -17,27 +17,24 @@ STATS: Final = ("count", "min", "max", "avg", "sum")
 
 def metric_column(kind: str, partial: Values, wanted: I64) -> F64:
     """float64[wanted]: the metric of these buckets; NaN where it has no value (buckets below 0 are empty)."""
-    inside = np.maximum(wanted, 0)
     real = wanted >= 0
-    if not len(partial.counts):
-        real, inside = np.zeros(len(wanted), np.bool_), inside[:0]
-        counts = np.zeros(len(wanted), np.int64)
-    else:
-        counts = np.where(real, partial.counts[inside], 0)
-    column = np.full(len(wanted), np.nan)
+    rows = wanted[real]
+    counts = np.zeros(len(wanted))
+    counts[real] = partial.counts[rows]
     if kind in {"value_count", "count"}:
-        return counts.astype(np.float64)
+        return counts
+    column = np.zeros(len(wanted))
     if kind in {"sum", "avg"}:
         assert partial.sums is not None
-        column = np.zeros(len(wanted))
-        column[real] = floats_of(Sums(partial.sums.limbs[inside[real] if len(inside) else inside], partial.sums.base))
-        if kind == "avg":
-            column = np.divide(column, counts, out=np.full(len(wanted), np.nan), where=counts > 0)
-        return column
-    extreme = partial.low if kind == "min" else partial.high
-    assert extreme is not None
-    some = counts > 0
-    column[some] = extreme[inside[some]]
+        column[real] = floats_of(Sums(partial.sums.limbs[rows], partial.sums.base))
+        if kind == "sum":
+            return column
+        column /= np.maximum(counts, 1)
+    else:
+        extreme = partial.low if kind == "min" else partial.high
+        assert extreme is not None
+        column[real] = extreme[rows]
+    column[counts == 0] = np.nan
     return column
 
 

@@ -171,7 +171,8 @@ def terms(world: World, agg: TermsAggregation, docs: Sequence[Document]) -> dict
     buckets = []
     for key in keys[: agg.size]:
         text = None if isinstance(key, str) else shown(world, agg.field, key)
-        head = {"key": key} if text is None else {"key": key, "key_as_string": text}
+        shown_key = float(key) if world.types.get(agg.field) == "double" else key
+        head = {"key": shown_key} if text is None else {"key": key, "key_as_string": text}
         buckets.append(bucket(world, agg, groups[key], **head))
     return {
         "doc_count_error_upper_bound": 0,

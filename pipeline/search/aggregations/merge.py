@@ -82,8 +82,9 @@ def _merge_buckets(name: str, parts: Sequence[tuple[Buckets, I64]]) -> Buckets:
     filled = [(p, m) for p, m in parts if len(p.parents)]
     shown = _shown([p.shown for p, _ in parts])
     if not filled:
-        children = _children([(p.children, np.zeros(0, np.int64)) for p, _ in parts], 0)
-        return Buckets(np.zeros(0, np.int64), parts[0][0].keys[:0], np.zeros(0, np.int64), shown, children)
+        none = np.zeros(0, np.int64)
+        children = _children([(p.children, none) for p, _ in parts], 0)
+        return Buckets(none, parts[0][0].keys[:0], none, shown, children)
     parents = np.concatenate(
         [np.where(p.parents < 0, p.parents, m[np.maximum(p.parents, 0)] if len(m) else -1) for p, m in filled]
     )
@@ -96,8 +97,8 @@ def _merge_buckets(name: str, parts: Sequence[tuple[Buckets, I64]]) -> Buckets:
     heads = np.flatnonzero(first)
     numbers = np.empty(len(order), np.int64)
     numbers[order] = np.cumsum(first) - 1
-    pieces = np.split(numbers, np.cumsum([len(p.parents) for p, _ in filled])[:-1])
-    children = _children([(p.children, piece) for (p, _), piece in zip(filled, pieces, strict=True)], len(heads))
+    pieces = np.split(numbers, np.cumsum([len(p.parents) for p, _ in parts])[:-1])
+    children = _children([(p.children, piece) for (p, _), piece in zip(parts, pieces, strict=True)], len(heads))
     chosen = codes[heads]
     kept: Keys = [keys[i] for i in chosen.tolist()] if isinstance(keys, list) else keys[chosen]
     return Buckets(parents[heads], kept, np.add.reduceat(counts[order], heads), shown, children)

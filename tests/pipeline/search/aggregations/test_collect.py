@@ -39,7 +39,7 @@ def close(a: Any, b: Any) -> bool:
     return type(a) is type(b) and a == b
 
 
-@settings(max_examples=150, suppress_health_check=SLOW)
+@settings(max_examples=60, suppress_health_check=SLOW)
 @given(
     st.lists(st.lists(document(), max_size=5), max_size=3),
     aggregation(),
@@ -56,7 +56,7 @@ def test_equals_the_obvious_way(segments: list[list[Document]], agg: Any, query:
     json.dumps(got)
 
 
-@settings(max_examples=100, suppress_health_check=SLOW)
+@settings(max_examples=40, suppress_health_check=SLOW)
 @given(
     st.lists(st.lists(document(), max_size=4), min_size=1, max_size=4),
     aggregation(),
