@@ -8,7 +8,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from schemas.errors import illegal_argument
 from schemas.limits import PARTITIONS_MAX, REQUEST_BYTES_MAX
@@ -80,9 +80,15 @@ class TelemetrySettings:
     """Logs, metrics, traces."""
 
     log_level: str = _doc("debug, info, warning, error", "info")
-    log_format: str = _doc("text or json", "text")
+    log_format: Literal["text", "json"] = _doc("text or json", "text")
     otlp_endpoint: str = _doc("where traces go (OTLP over HTTP); empty: nowhere", "")
     trace_ratio: float = _doc("share of requests that are traced", 1.0)
+
+    def __post_init__(self) -> None:
+        if self.log_format not in {"text", "json"}:
+            raise illegal_argument(f"telemetry.log_format must be text or json, but was [{self.log_format}]")
+        if not 0.0 <= self.trace_ratio <= 1.0:
+            raise illegal_argument(f"telemetry.trace_ratio must be between 0 and 1, but was [{self.trace_ratio}]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

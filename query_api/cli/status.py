@@ -1,0 +1,57 @@
+"""``sediment status``: indices and partitions, how far each is, in a table."""
+
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from query_api.cli.client import Client
+
+_NUMBERS = ("documents", "applied", "visible", "durable", "end", "lag", "segments", "dead_letters")
+_STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
+
+
+def size_text(count: int) -> str:
+    """Bytes for a person."""
+    size = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TB"
+
+
+def table_of(answer: dict[str, Any]) -> Table:
+    """One row per partition."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("index", "partition", "state"):
+        table.add_column(name)
+    for name in (*_NUMBERS, "bytes"):
+        table.add_column(name.replace("_", " "), justify="right")
+    for index in answer["indices"]:
+        style = _STYLES.get(index["status"], "")
+        for one in index["partitions"]:
+            reason = f" ({one['reason']})" if one.get("reason") else ""
+            numbers = [f"{one.get(name, 0):,}" for name in _NUMBERS]
+            table.add_row(
+                index["index"],
+                str(one["partition"]),
+                f"[{style}]{one['state']}[/]{reason}",
+                *numbers,
+                size_text(one.get("bytes", 0)),
+            )
+    return table
+
+
+def status(arguments: Any) -> int:
+    """The command; exit 1 while a partition does not answer or has stopped."""
+    with Client(arguments.url) as client:
+        answer = client.call("GET", "/_sediment/status")
+    if arguments.json:
+        print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
+    elif answer["indices"]:
+        Console().print(table_of(answer))
+    else:
+        print("no indices yet: `sediment load INDEX FILE` makes one")
+    return 1 if any(index["status"] == "red" for index in answer["indices"]) else 0
