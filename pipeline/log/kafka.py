@@ -32,7 +32,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from pipeline.log.kafka_errors import NO_TOPIC, refusal
+from pipeline.log.kafka_errors import NO_TOPIC, Sparingly, refusal
 from pipeline.log.kafka_reader import KafkaReader, Taken
 from pipeline.log.kafka_records import Delivery
 from pipeline.log.kafka_topics import TopicWatch
@@ -65,6 +65,7 @@ RETRY_SECONDS: Final = 0.05
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
+logger.addFilter(Sparingly())
 
 
 def _refuse(error: object, topic: TopicName) -> SedimentError:

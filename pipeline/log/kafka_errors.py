@@ -1,11 +1,15 @@
-"""What a Kafka error means to a caller, by the error's name."""
+"""What a Kafka error means to a caller, by the error's name; and how much of the client's own log is worth reading."""
 
+import logging
 from typing import Final
+
+from typing_extensions import override
 
 from pipeline.log.refusals import topic_exists, topic_not_found
 from schemas.errors import ErrorKind, SedimentError, invalid, unavailable
 from schemas.ids import TopicName
 
+LINE_EVERY_SECONDS: Final = 30
 NO_TOPIC: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_ID", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
 TOO_LARGE: Final = frozenset({"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"})
 OUT_OF_RANGE: Final = frozenset({"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"})
@@ -59,3 +63,20 @@ def refusal(name: str, text: str, topic: TopicName) -> SedimentError:
         topic=topic,
         kafka=name,
     )
+
+
+class Sparingly(logging.Filter):
+    """Lets a client's line of one kind pass once in a while: it logs each attempt to reach a broker that is away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed_at: dict[str, float] = {}
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        """A line's kind is its first word (FAIL, GETPID, ...); the time is the record's own."""
+        kind = record.getMessage().partition(" ")[0]
+        quiet = record.created - self._passed_at.get(kind, 0) < LINE_EVERY_SECONDS
+        if not quiet:
+            self._passed_at[kind] = record.created
+        return not quiet
