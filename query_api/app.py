@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.routing import Mount
 
+from query_api.console.routes import add_console
 from query_api.elastic.admin import cat, cluster, indices, sediment
 from query_api.elastic.reading import search
 from query_api.elastic.wire.asgi import ElasticApp
@@ -38,6 +39,7 @@ def build_app(services: Services) -> FastAPI:
         services.pools.close()
 
     app = FastAPI(title="Sediment", version=services.version, lifespan=lifespan, docs_url=None, redoc_url=None)
+    add_console(app)
     app.router.routes.append(Mount("/", ElasticApp(services, Router(routes()))))
     app.openapi = lambda: openapi(services.version)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

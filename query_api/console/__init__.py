@@ -1,1 +1,4 @@
-"""The web console: pages over the public API."""
+"""The web console: one page over the public API, without anything from elsewhere.
+
+``routes``: the page and where it is served.
+"""
