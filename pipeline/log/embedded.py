@@ -56,11 +56,15 @@ class EmbeddedLog(LocalLog[EmbeddedPartition]):
         self._topics_directory = directory / "topics"
         self._file_bytes_max = file_bytes_max
         self._tail_cache_bytes_max = tail_cache_bytes_max
-        directory.mkdir(parents=True, exist_ok=True)
-        self._lock_file: int | None = _take_lock(directory)
+        self._lock_file: int | None = None
         try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._lock_file = _take_lock(directory)
             _check_format(directory)
             self._open_topics()
+        except OSError as failure:
+            self.close()
+            raise log_unwritable(directory, failure.strerror or str(failure)) from failure
         except BaseException:
             self.close()
             raise

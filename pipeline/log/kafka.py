@@ -241,6 +241,11 @@ class Writer:
         self._producer.list_topics(topic, timeout=self._timeout_s)
         sleep(RETRY_SECONDS)
 
+    def abandon(self) -> None:
+        """Give up after a fatal error: what is queued fails."""
+        self._producer.purge()
+        self._stopping = True
+
     def close(self) -> None:
         """Send what is queued, within the timeout."""
         self._producer.flush(self._timeout_s)
@@ -476,7 +481,10 @@ class KafkaLog:
         with self._lock:
             self.check_open()
             writer = self._writers.get(message_bytes_max)
-            if writer is None or writer.broken:
+            if writer is not None and writer.broken:
+                writer.abandon()
+                writer = None
+            if writer is None:
                 writer = Writer(self._settings, message_bytes_max, self._append_timeout_s)
                 self._writers[message_bytes_max] = writer
             return writer

@@ -57,10 +57,8 @@ class EmbeddedCursor:
             return cached
         try:
             return self._from_files(offset)
-        except FileNotFoundError:  # trimmed in the meantime: then the offset is gone, too
-            self._places.place_of(offset)
-            raise
         except OSError as failure:
+            self._places.place_of(offset)  # if it was trimmed in the meantime, the offset is gone, too
             raise log_unreadable(failure) from failure
 
     def _from_files(self, offset: LogOffset) -> Sequence[RecordBatch]:

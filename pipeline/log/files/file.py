@@ -55,8 +55,8 @@ class FrameIndex:
     def add(self, offset: int, position: int) -> None:
         """Remember a frame, if the last remembered one is far enough away."""
         if not self.positions or position - self.positions[-1] >= INDEX_BYTES:
-            self.offsets.append(offset)
             self.positions.append(position)
+            self.offsets.append(offset)
 
     def before(self, offset: int) -> tuple[int, int] | None:
         """The nearest remembered frame that is not beyond the offset: its position and first offset."""
@@ -137,7 +137,7 @@ def list_files(
     files: list[LogFile] = []
     damaged: list[tuple[LogFile, Damage]] = []
     newest_before = OLDEST
-    for path in sorted(directory.glob("*.log")):
+    for path in sorted(directory.glob("[0-9]*-[0-9]*.log")):
         serial, base_offset = (int(part) for part in path.stem.split("-"))
         raw = path.read_bytes() if path.stat().st_size < HEADER_BYTES else _head(path)
         intact = len(raw) == HEADER_BYTES and zlib.crc32(raw[:-4]) == int.from_bytes(raw[-4:], "little")

@@ -47,7 +47,7 @@ from pipeline.log.files.frames import (
 from pipeline.log.files.tail import TailCache
 from pipeline.log.local_reader import Bounds
 from pipeline.log.ports import Skipped, TopicInfo
-from pipeline.log.refusals import log_unwritable
+from pipeline.log.refusals import log_unreadable, log_unwritable
 from schemas.errors import SedimentError
 from schemas.ids import LogOffset, PartitionId
 from schemas.records import I64, AppendBatch, RecordBatch
@@ -247,14 +247,27 @@ class EmbeddedPartition:
             newest = [file.newest_before for file in self._files[1:]] + [self._newest]
             places = [self._place(i) for i in range(len(self._files)) if newest[i] >= timestamp_ms]
         for place in places:
-            with opened(place.file) as read:
-                for _, found in walk(read, HEADER_BYTES, place.size, salt=place.file.salt, offset=0):
-                    if not isinstance(found, Frame) or found.header.base_offset >= place.end:
-                        continue
-                    if found.header.timestamp_ms_max >= timestamp_ms:
-                        batch = decode(found, self.partition)
-                        row = int(np.argmax(batch.timestamps_ms >= timestamp_ms))
-                        return LogOffset(int(batch.offsets[row]))
+            try:
+                found = self._find_time(place, timestamp_ms)
+            except OSError as failure:
+                with self.bounds.lock:
+                    trimmed = place.end <= self._files[0].base_offset
+                if not trimmed:
+                    raise log_unreadable(failure) from failure
+            else:
+                if found is not None:
+                    return found
+        return None
+
+    def _find_time(self, place: Place, timestamp_ms: int) -> LogOffset | None:
+        with opened(place.file) as read:
+            for _, found in walk(read, HEADER_BYTES, place.size, salt=place.file.salt, offset=0):
+                if not isinstance(found, Frame) or found.header.base_offset >= place.end:
+                    continue
+                if found.header.timestamp_ms_max >= timestamp_ms:
+                    batch = decode(found, self.partition)
+                    row = int(np.argmax(batch.timestamps_ms >= timestamp_ms))
+                    return LogOffset(int(batch.offsets[row]))
         return None
 
     def trim(self, before: LogOffset) -> None:

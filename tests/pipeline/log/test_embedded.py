@@ -97,6 +97,14 @@ def frame_starts(path: Path) -> list[int]:
     return [*starts, at]
 
 
+def test_a_place_that_cannot_be_written_is_said_at_opening(tmp_path: Path) -> None:
+    """A file where the directory should be: the message names it."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SedimentError, match="cannot write the log") as caught:
+        EmbeddedLog(tmp_path / "file")
+    assert caught.value.kind == ErrorKind.UNAVAILABLE
+
+
 def test_a_second_process_is_told_who_holds_the_log(tmp_path: Path) -> None:
     """One process at a time; the directory is free again after closing."""
     log = EmbeddedLog(tmp_path)
