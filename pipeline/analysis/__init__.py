@@ -5,7 +5,7 @@
 ``standard_kernels``: the standard tokenizer's grammar, code point by code point.
 ``intern_kernels``: byte strings to dense numbers.
 ``tokenize_kernels``: columns of text to numbered tokens, 64 bytes at a time.
-``scratch``: buffers that a thread uses again.
+``scratch``: buffers that a thread uses again, inputs that are read only.
 ``analyzer``: what an analyzer is; one text to its terms.
 ``columns``: a column of texts to numbered tokens.
 ``registry``: names to analyzers.

@@ -32,6 +32,7 @@ MID_NUM_LET: Final = 8
 SINGLE_QUOTE: Final = 9
 DOUBLE_QUOTE: Final = 10
 EXTEND: Final = 11  # Extend, Format, ZWJ: belong to the character before them
+# These four in this order: runs first, then single characters.
 COMPLEX: Final = 12  # Line_Break=SA: Thai, Lao, Khmer, Myanmar: runs stay together
 COMPLEX_EXTEND: Final = 13  # both
 HAN: Final = 14

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.analysis.analyzer import POSITION_GAP, Analyzer, Tokenizer
 from pipeline.analysis.characters import characters
 from pipeline.analysis.intern_kernels import TABLE_SIZE_MIN, intern_values
-from pipeline.analysis.scratch import Scratch
+from pipeline.analysis.scratch import Scratch, frozen
 from pipeline.analysis.tokenize_kernels import tokenize_values
 from schemas.records import ByteColumn
 
@@ -21,7 +21,7 @@ U32 = NDArray[np.uint32]
 class DistinctTerms:
     """Distinct byte strings in order of first appearance: term t is data[begins[t]:ends[t]], met counts[t] times.
 
-    ``data`` is readable 8 bytes beyond each term.
+    ``data`` is readable 8 bytes beyond each term. The first three arrays are read only.
     """
 
     data: NDArray[np.uint8]
@@ -90,9 +90,10 @@ def intern_column(values: ByteColumn, scratch: Scratch) -> tuple[U32, DistinctTe
     firsts = scratch.array("firsts", np.int64, count + 1)
     counts = scratch.array("counts", np.uint32, count + 1)
     table = scratch.zeros("table", np.uint64, 2 * TABLE_SIZE_MIN)
-    terms = intern_values(values.data, values.starts, table, ids, firsts, counts)
+    data, starts = frozen(values.data), frozen(values.starts)
+    terms = intern_values(data, starts, table, ids, firsts, counts)
     first = firsts[:terms]
-    return ids, DistinctTerms(values.data, values.starts[first], values.starts[first + 1], counts[:terms])
+    return ids, DistinctTerms(data, frozen(starts[first]), frozen(starts[first + 1]), counts[:terms])
 
 
 def _whole(values: ByteColumn, scratch: Scratch) -> tuple[U32, I64, DistinctTerms]:
@@ -112,11 +113,12 @@ def _cut(analyzer: Analyzer, values: ByteColumn, scratch: Scratch) -> tuple[U32,
     table = scratch.zeros("table", np.uint64, 2 * TABLE_SIZE_MIN)
     value_starts = np.empty(len(values) + 1, np.int64)
     terms = tokenize_values(
-        values.data, values.starts, int(analyzer.tokenizer), analyzer.lowercase,
+        frozen(values.data), frozen(values.starts), int(analyzer.tokenizer), analyzer.lowercase,
         known.classes, known.kinds, known.lower,
         table, spans, arena, term_starts, counts, ids, value_starts,
     )  # fmt: skip
-    found = DistinctTerms(arena, term_starts[:terms], term_starts[1 : terms + 1], counts[:terms])
+    starts = frozen(term_starts)
+    found = DistinctTerms(frozen(arena), starts[:terms], starts[1 : terms + 1], counts[:terms])
     return ids[: value_starts[-1]], value_starts, found
 
 
@@ -142,6 +144,6 @@ def _without(tokens: Tokens, words: frozenset[str]) -> Tokens:
     return Tokens(
         new_numbers[tokens.ids[keep]].astype(np.uint32),
         kept[tokens.starts],
-        DistinctTerms(terms.data, terms.begins[~stop], terms.ends[~stop], terms.counts[~stop]),
+        DistinctTerms(terms.data, frozen(terms.begins[~stop]), frozen(terms.ends[~stop]), terms.counts[~stop]),
         positions[keep],
     )

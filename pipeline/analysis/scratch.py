@@ -1,4 +1,6 @@
-"""Buffers that one thread uses again from batch to batch, so that fresh memory is not paged in every time."""
+"""Arrays on their way to kernels: buffers that one thread uses again from batch to batch, so that fresh memory is not paged in
+every time; and inputs that are read only.
+"""
 
 from typing import Any
 
@@ -6,6 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GROWTH = 1.25
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """The same memory, not to be written: what kernels take as input.
+
+    A kernel is compiled anew for every combination of array types, and read-only is part of the type: inputs that are
+    sometimes writable would be compiled twice, the second time while somebody waits.
+    """
+    if not array.flags.writeable:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 class Scratch:

@@ -27,7 +27,6 @@ from pipeline.analysis.characters import (
     EMOJI_SHIFT,
     EXTEND,
     EXTEND_NUM_LET,
-    HAN,
     HEBREW,
     HIRAGANA,
     KATAKANA,
@@ -52,7 +51,7 @@ KEYCAP = 0x20E3
 TAG_FIRST, TAG_LAST, TAG_END = 0xE0020, 0xE007E, 0xE007F
 
 
-@kernel(inline="always")
+@kernel
 def code_point(data: U8Array, i: int) -> tuple[int, int]:
     """The code point at byte i and its bytes; data is valid UTF-8 (else: some code point in range)."""
     c = np.int64(data[i])
@@ -227,13 +226,14 @@ def _keycap_end(data: U8Array, start: int, end: int, classes: U8Array) -> int:
 @kernel
 def _flag_end(data: U8Array, start: int, end: int, classes: U8Array) -> int:
     """Two regional indicators, each with what extends it; 0 if there is one only."""
-    i = _with_extends(data, start, end, classes, False)
+    run = end < start  # False, but no literal: a kernel is compiled anew for each literal
+    i = _with_extends(data, start, end, classes, run)
     if i >= end:
         return 0
     code, _n = code_point(data, i)
     if np.int64(classes[code]) & WORD_MASK != REGIONAL_INDICATOR:
         return 0
-    return _with_extends(data, i, end, classes, False)
+    return _with_extends(data, i, end, classes, run)
 
 
 @kernel
@@ -311,10 +311,8 @@ def standard_token(data: U8Array, at: int, end: int, classes: U8Array) -> tuple[
             stop = 0
             if LETTER <= kind <= KATAKANA:
                 stop = _word_end(data, i, end, classes)
-            elif kind == HAN or kind == HIRAGANA:
-                stop = _with_extends(data, i, end, classes, False)
-            elif kind == COMPLEX or kind == COMPLEX_EXTEND:
-                stop = _with_extends(data, i, end, classes, True)
+            elif COMPLEX <= kind <= HIRAGANA:
+                stop = _with_extends(data, i, end, classes, kind <= COMPLEX_EXTEND)
             elif kind == REGIONAL_INDICATOR:
                 stop = _flag_end(data, i, end, classes)
             if emoji == EMOJI_KEYCAP_BASE:

@@ -87,9 +87,9 @@ def next_token(data: U8Array, at: int, end: int, mode: int, classes: U8Array, ki
     """The first token of data[at:end] as (start, end), or (-1, end)."""
     if mode == STANDARD:
         return standard_token(data, at, end, classes)
-    if mode == LETTERS:
-        return kind_token(data, at, end, kinds, KIND_LETTER, False)
-    return kind_token(data, at, end, kinds, KIND_WHITESPACE, True)
+    letters = mode == LETTERS  # values, not literals: a kernel is compiled anew for each literal
+    wanted = np.int64(KIND_LETTER if letters else KIND_WHITESPACE)
+    return kind_token(data, at, end, kinds, wanted, not letters)
 
 
 @kernel
@@ -114,7 +114,7 @@ def token_bounds(
 def lower_bytes(data: U8Array, start: int, end: int, lower: U32Array) -> U8Array:
     """data[start:end] in lower case."""
     out = np.empty(2 * (end - start) + 8, np.uint8)
-    return out[: put_lower(data, start, end, lower, out, 0)]
+    return out[: put_lower(data, start, end, lower, out, np.int64(0))]
 
 
 @kernel

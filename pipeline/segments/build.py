@@ -16,6 +16,7 @@ from pipeline.json_columns.columns import BytesValues, NumberValues, Values
 from pipeline.segments.columns.inverted import (
     Fields,
     distinct_ordinals,
+    finished,
     padded,
     write_keyword_postings,
     write_keyword_terms,
@@ -82,7 +83,7 @@ def build_segment(  # noqa: PLR0913  the columns of a batch, by name
         source_bytes=sources.nbytes,
         fields=tuple(fields),
     )
-    return SegmentData(meta, arrays)
+    return SegmentData(meta, finished(arrays))
 
 
 def _byte_arrays(name: str, column: ByteColumn) -> dict[str, Array]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.segments.columns.inverted import NO_NORMS, Fields, narrowed, padded
+from pipeline.segments.columns.inverted import NO_NORMS, Fields, finished, narrowed, padded
 from pipeline.segments.columns.merge_inverted import (
     Dictionaries,
     merge_dictionaries,
@@ -20,7 +20,7 @@ from pipeline.segments.columns.merge_inverted import (
 from pipeline.segments.columns.merge_sources import merge_sources
 from pipeline.segments.columns.norms import norms_of
 from pipeline.segments.columns.numbers import Numbers, Ordinals, rows_of, slot
-from pipeline.segments.columns.term_kernels import gather
+from pipeline.segments.columns.terms import gather
 from pipeline.segments.format import NO_ORDINAL, Array, FieldMeta, SegmentData, SegmentMeta
 from pipeline.segments.reader import SegmentReader
 from schemas.ids import NO_OFFSET, SegmentId
@@ -89,7 +89,7 @@ def merge_segments(
         source_bytes=int(stored.starts[-1]),
         fields=tuple(fields),
     )
-    return Merged(SegmentData(meta, arrays), [p.doc_map for p in parts])
+    return Merged(SegmentData(meta, finished(arrays)), [p.doc_map for p in parts])
 
 
 def _number(inputs: Sequence[tuple[SegmentReader, Bools]]) -> list[_Input]:

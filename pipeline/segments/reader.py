@@ -1,12 +1,13 @@
 """Reading a segment: its fields as typed views over its arrays.
 
 A reader never copies an array and asks for one only when it is needed, so ``arrays`` may load lazily; what it derives
-(norms, masks) it keeps. Readers may be used by several threads at once: a value derived twice is the same.
+(norms, masks) it keeps. Every array it gives is read only. Readers may be used by several threads at once: a value derived twice is the same.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.analysis.scratch import frozen
 from pipeline.segments.columns.norms import norms_of
 from pipeline.segments.columns.numbers import Numbers, Ordinals
 from pipeline.segments.columns.postings import Postings
@@ -49,13 +50,13 @@ class SegmentReader:
         if field is None or prefix + "postings" not in self._arrays:
             return None
         return Postings(
-            df=self._arrays[prefix + "df"],
-            block_term=self._arrays[prefix + "block/term"],
-            block_last=self._arrays[prefix + "block/last"],
-            block_offset=self._arrays[prefix + "block/offset"],
-            block_bits=self._arrays[prefix + "block/bits"],
-            block_impact=self._arrays[prefix + "block/impact"],
-            data=self._arrays[prefix + "postings"],
+            df=self._get(prefix + "df"),
+            block_term=self._get(prefix + "block/term"),
+            block_last=self._get(prefix + "block/last"),
+            block_offset=self._get(prefix + "block/offset"),
+            block_bits=self._get(prefix + "block/bits"),
+            block_impact=self._get(prefix + "block/impact"),
+            data=self._get(prefix + "postings"),
             has_positions=field.type == FieldType.TEXT.value,
         )
 
@@ -70,7 +71,7 @@ class SegmentReader:
             lengths = self.lengths(path)
             if lengths is None:
                 return None
-            norms = self._norms[path] = norms_of(lengths)
+            norms = self._norms[path] = frozen(norms_of(lengths))
         return norms
 
     def numbers(self, path: str) -> Numbers | None:
@@ -92,7 +93,7 @@ class SegmentReader:
         if path not in self._fields:
             return None
         mask = self._mask(path)
-        return np.ones(self.documents, np.bool_) if mask is None else mask
+        return frozen(np.ones(self.documents, np.bool_)) if mask is None else mask
 
     @property
     def arrays(self) -> Arrays:
@@ -101,29 +102,29 @@ class SegmentReader:
 
     def ids(self) -> ByteColumn:
         """The documents' ids."""
-        return ByteColumn(self._arrays["id/data"], self._arrays["id/starts"])
+        return ByteColumn(self._get("id/data"), self._get("id/starts"))
 
     def routing(self) -> ByteColumn | None:
         """The documents' routing values, empty where there is none; None: no document has one."""
         if "routing/data" not in self._arrays:
             return None
-        return ByteColumn(self._arrays["routing/data"], self._arrays["routing/starts"])
+        return ByteColumn(self._get("routing/data"), self._get("routing/starts"))
 
     def seq_nos(self) -> I64:
         """int64[n]: the operation that wrote each document."""
-        return self._arrays["seq_no"]
+        return self._get("seq_no")
 
     def versions(self) -> I64:
         """int64[n]."""
-        return self._arrays["version"]
+        return self._get("version")
 
     def offsets(self) -> I64:
         """int64[n]: each document's record in the log."""
-        return self._arrays["offset"]
+        return self._get("offset")
 
     def timestamps(self) -> I64:
         """int64[n]: each record's timestamp, ms."""
-        return self._arrays["timestamp"]
+        return self._get("timestamp")
 
     def sources(self, documents: I64) -> list[bytes]:
         """The sources of these documents, in this order; each block is decompressed once."""
@@ -131,11 +132,15 @@ class SegmentReader:
 
     def stored(self) -> Sources:
         """The compressed sources as they are."""
-        return Sources(self._arrays["source/data"], self._arrays["source/blocks"], self._arrays["source/starts"])
+        return Sources(self._get("source/data"), self._get("source/blocks"), self._get("source/starts"))
 
     def _array(self, path: str, name: str) -> Array | None:
         field = self._fields.get(path)
-        return None if field is None else self._arrays.get(f"f{field.number}/{name}")
+        array = None if field is None else self._arrays.get(f"f{field.number}/{name}")
+        return None if array is None else frozen(array)
+
+    def _get(self, name: str) -> Array:
+        return frozen(self._arrays[name])
 
     def _mask(self, path: str) -> Bools | None:
         """bool[n] of documents with a value; None where all have one."""

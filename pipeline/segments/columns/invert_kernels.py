@@ -234,7 +234,7 @@ def encode_terms(
     block_impact: U32Array,
 ) -> tuple[int, int]:
     """Write all terms; returns (blocks, bytes). Block arrays need one entry per 128 slots and one more per term."""
-    block, offset = 0, 0
+    block, offset = np.int64(0), np.int64(0)  # no literals: a kernel is compiled anew for each
     for term in range(df.shape[0]):
         block_term[term] = block
         df[term], block, offset = encode_term(

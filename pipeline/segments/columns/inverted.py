@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.analysis.columns import DistinctTerms, Tokens
-from pipeline.analysis.scratch import Scratch
+from pipeline.analysis.scratch import Scratch, frozen
 from pipeline.segments.columns.invert_kernels import (
     encode_terms,
     slots_of_tokens,
@@ -14,8 +14,7 @@ from pipeline.segments.columns.invert_kernels import (
     starts_of_counts,
 )
 from pipeline.segments.columns.norms import NORM_LENGTHS, norms_of
-from pipeline.segments.columns.term_kernels import gather
-from pipeline.segments.columns.terms import order_of_terms
+from pipeline.segments.columns.terms import gather, order_of_terms
 from pipeline.segments.format import BLOCK_POSTINGS, Array
 from schemas.limits import DOCUMENT_BYTES_MAX, READABLE_PAD_BYTES
 
@@ -100,6 +99,11 @@ def write_postings(slots: U64, starts: I64, *, norms: NDArray[np.uint8], positio
 def _dictionary(terms: DistinctTerms, order: I64) -> Fields:
     data, starts = gather(terms.data, terms.begins, terms.ends, order)
     return {"terms/data": data, "terms/starts": starts}
+
+
+def finished(arrays: Fields) -> Fields:
+    """The arrays of a segment, never to be written again."""
+    return {name: frozen(array) for name, array in arrays.items()}
 
 
 def padded(data: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.analysis.columns import DistinctTerms
+from pipeline.analysis.scratch import frozen
 from pipeline.segments.columns.inverted import Fields, padded
 from pipeline.segments.columns.merge_kernels import merge_postings, token_bounds_of_terms
 from pipeline.segments.columns.norms import NORM_LENGTHS
 from pipeline.segments.columns.postings import Postings
-from pipeline.segments.columns.term_kernels import gather, groups_of_equals
-from pipeline.segments.columns.terms import Terms, order_of_terms
+from pipeline.segments.columns.term_kernels import groups_of_equals
+from pipeline.segments.columns.terms import Terms, gather, order_of_terms
 from pipeline.segments.format import BLOCK_POSTINGS
 from schemas.limits import READABLE_PAD_BYTES
 
@@ -52,9 +53,10 @@ def merge_dictionaries(inputs: Sequence[Terms]) -> Dictionaries:
     """Lay the dictionaries side by side and find equal terms."""
     lengths = np.array([len(t.data) for t in inputs], np.int64)
     bases = np.cumsum(lengths) - lengths
-    data = np.concatenate([t.data for t in inputs])
-    begins = np.concatenate([t.starts[:-1] + b for t, b in zip(inputs, bases, strict=True)])
-    ends = np.concatenate([t.starts[1:] + b for t, b in zip(inputs, bases, strict=True)])
+    data = frozen(np.concatenate([t.data for t in inputs]))
+    shifted = [t.starts + b for t, b in zip(inputs, bases, strict=True)]
+    begins = frozen(np.concatenate([s[:-1] for s in shifted]))
+    ends = frozen(np.concatenate([s[1:] for s in shifted]))
     counts = np.array([t.count for t in inputs], np.int64)
     terms = DistinctTerms(data, begins, ends, np.zeros(0, np.uint32))
     order = order_of_terms(terms)

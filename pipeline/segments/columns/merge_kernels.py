@@ -94,7 +94,7 @@ def merge_postings(
             kept[group] = terms
             block_term[terms] = block
             df[terms], block, offset = encode_term(
-                slots, 0, end, with_positions, norms, norm_lengths,
+                slots, np.int64(0), end, with_positions, norms, norm_lengths,
                 data, offset, block, block_last, block_offset, block_bits, block_impact,
             )  # fmt: skip
             terms += 1

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.segments.columns.sources import Sources, block_edges, compress
-from pipeline.segments.columns.term_kernels import gather
+from pipeline.segments.columns.terms import gather
 from pipeline.segments.format import SOURCE_BLOCK_DOCS
 
 I64 = NDArray[np.int64]

@@ -100,13 +100,14 @@ def sort_ties(order: I64Array, words: U64Array, data: U8Array, begins: I64Array,
                     else:
                         spare[i] = order[b]
                         b += 1
-                order[low:high] = spare[low:high]
+                for i in range(low, high):
+                    order[i] = spare[i]
             width *= 2
         run = end
 
 
 @kernel
-def gather(data: U8Array, begins: I64Array, ends: I64Array, order: I64Array) -> tuple[U8Array, I64Array]:
+def gather_strings(data: U8Array, begins: I64Array, ends: I64Array, order: I64Array) -> tuple[U8Array, I64Array]:
     """The strings in this order, one after another, with PAD zeros behind; and where each begins."""
     count = order.shape[0]
     starts = np.empty(count + 1, np.int64)
@@ -118,7 +119,8 @@ def gather(data: U8Array, begins: I64Array, ends: I64Array, order: I64Array) -> 
         at, begin = starts[i], begins[order[i]]
         for j in range(starts[i + 1] - at):
             out[at + j] = data[begin + j]
-    out[starts[count] :] = 0
+    for j in range(starts[count], out.shape[0]):
+        out[j] = 0
     return out, starts
 
 

@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.analysis.columns import DistinctTerms
-from pipeline.segments.columns.term_kernels import find_all, lower_bound, prefix_words, sort_ties
+from pipeline.analysis.scratch import frozen
+from pipeline.segments.columns.term_kernels import (
+    find_all,
+    gather_strings,
+    lower_bound,
+    prefix_words,
+    sort_ties,
+)
 from schemas.limits import READABLE_PAD_BYTES
 from schemas.records import ByteColumn
 
@@ -15,7 +22,7 @@ I64 = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The sorted terms of one field in one segment. ``data`` is padded."""
+    """The sorted terms of one field in one segment. ``data`` is padded; both arrays are read only."""
 
     data: NDArray[np.uint8]
     starts: I64
@@ -36,7 +43,7 @@ class Terms:
 
     def lookup_many(self, terms: ByteColumn) -> I64:
         """int64[n]: the number of each term, -1 where it is not there."""
-        found: I64 = find_all(self.data, self.starts, terms.data, terms.starts)
+        found: I64 = find_all(self.data, self.starts, frozen(terms.data), frozen(terms.starts))
         return found
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
@@ -70,6 +77,12 @@ def _after_prefix(prefix: bytes) -> bytes | None:
     """The least byte string above everything that begins with the prefix; None: there is nothing above."""
     stripped = prefix.rstrip(b"\xff")
     return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else None
+
+
+def gather(data: NDArray[np.uint8], begins: I64, ends: I64, order: I64) -> tuple[NDArray[np.uint8], I64]:
+    """Strings data[begins[i]:ends[i]] in this order, one after another and padded; and where each begins, int64[n + 1]."""
+    gathered: tuple[NDArray[np.uint8], I64] = gather_strings(frozen(data), frozen(begins), frozen(ends), order)
+    return gathered
 
 
 def order_of_terms(terms: DistinctTerms) -> I64:
