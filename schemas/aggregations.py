@@ -36,7 +36,7 @@ class TermsAggregation(Aggregation):
     order: Sequence[tuple[str, bool]] = (("_count", False), ("_key", True))
     min_doc_count: int = 1
     missing: Any = None
-    include: Any = None  # a list of exact values or a regular expression
+    include: Any = None  # a list of exact values, a regular expression, or {"partition": …, "num_partitions": …}
     exclude: Any = None
     format: str = ""
     value_type: str = ""  # what an unmapped field's ``missing`` is: string, long, double, date, boolean, ip
@@ -120,6 +120,7 @@ class GlobalAggregation(Aggregation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingAggregation(Aggregation):
-    """The documents without a value."""
+    """The documents without a value (with ``missing``: none, for then each has one)."""
 
     field: str
+    missing: Any = None

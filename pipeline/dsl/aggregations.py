@@ -178,7 +178,7 @@ def _missing(name: str, parameters: Mapping[str, Any], common: Mapping[str, Any]
     read = read_object("missing", parameters, readers)
     if not read.get("field"):
         raise illegal_argument("Required one of fields [field, script], but none were specified. ")
-    return MissingAggregation(field=read["field"], **common)
+    return MissingAggregation(field=read["field"], missing=read.get("missing"), **common)
 
 
 PARSERS: Final[Mapping[str, AggregationParser]] = {

@@ -98,10 +98,10 @@ def _at_least(smallest: int, shown_name: str, aggregation: str) -> Read:
 
 def _values(name: str, value: Any) -> Any:
     """``include`` and ``exclude``: a regular expression or exact values."""
+    if isinstance(value, Mapping) and "pattern" in value:
+        value = value["pattern"]
     if isinstance(value, Mapping):
-        if "partition" in value:
-            raise illegal_argument(f"[{name}] by partition is not supported: give values or a regular expression")
-        return to_text(name, value.get("pattern"))
+        return _partition(name, value)
     if is_array(value):
         return tuple(to_scalar(name, one) for one in value)
     text = to_text(name, value)
@@ -111,6 +111,20 @@ def _values(name: str, value: Any) -> Any:
             "This maximum can be set by changing the [index.max_regex_length] index level setting."
         )
     return text
+
+
+def _partition(name: str, value: Mapping[str, Any]) -> dict[str, int]:
+    """One of several parts of the values, by hash."""
+    read = read_object(name, value, {"partition": to_int, "num_partitions": to_int})
+    if name != "include" or len(read) < 2:
+        raise illegal_argument(
+            f"Missing [partition] or [num_partitions] parameter for partition-based [{name}]"
+            if name == "include"
+            else "partitions can only be included"
+        )
+    if not 0 <= read["partition"] < read["num_partitions"]:
+        raise illegal_argument(f"[partition] must be in [0, {read['num_partitions']}) but was [{read['partition']}]")
+    return read
 
 
 def parse_terms(name: str, parameters: Mapping[str, Any], common: Mapping[str, Any]) -> Aggregation:

@@ -65,7 +65,7 @@ def collect_aggregations(
         def rows(node: Node, number: int = number) -> Rows:
             return evaluate(node, number)
 
-        scope = SegmentScope(segment.reader, segment.alive, view.mapping, now_ms, rows)
+        scope = SegmentScope(view.index, segment.reader, segment.alive, view.mapping, now_ms, rows)
         parts.append(_collect_all(aggregations, scope, matches[number]))
     if not parts:
         # fields are checked, and unmapped ones are said to be so, on an empty partition too
@@ -79,7 +79,7 @@ EMPTY = SegmentReader(SegmentMeta(SegmentId(""), 0, 0, 0, 0, 0), {})
 
 def _nothing(view: PartitionView, now_ms: int) -> SegmentScope:
     none = np.zeros(0, np.uint32)
-    return SegmentScope(EMPTY, np.zeros(0, np.bool_), view.mapping, now_ms, lambda _: none)
+    return SegmentScope(view.index, EMPTY, np.zeros(0, np.bool_), view.mapping, now_ms, lambda _: none)
 
 
 def _collect_all(aggregations: Mapping[str, Aggregation], scope: SegmentScope, rows: Rows) -> dict[str, Partial]:

@@ -44,6 +44,7 @@ LONG_MIN, LONG_MAX = -(1 << 63), (1 << 63) - 1
 class SegmentScope:
     """One segment, as the collectors see it."""
 
+    index: str
     reader: SegmentReader
     alive: NDArray[np.bool_]
     mapping: IndexMapping
@@ -85,9 +86,13 @@ class Wanted:
     value_type: str = ""
 
 
-def source_of(wanted: Wanted, mapping: IndexMapping, now_ms: int) -> Source:
+def source_of(wanted: Wanted, scope: SegmentScope) -> Source:
     """The field an aggregation names. Raises ``illegal_argument`` for types it cannot take."""
-    found = mapping.get(wanted.path)
+    now_ms = scope.now_ms
+    if wanted.path == "_index" and "keyword" in wanted.types:
+        dates = DateContext("_index", "", now_ms)
+        return Source("_index", Shown("keyword"), scope.index.encode(), dates)
+    found = scope.mapping.get(wanted.path)
     zone = zone_of(wanted.zone)
     if found is None or found.type is FieldType.OBJECT:
         return _unmapped(wanted, now_ms)

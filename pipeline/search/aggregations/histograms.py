@@ -40,7 +40,7 @@ def collect_histogram(
         missing=agg.missing,
         format=agg.format,
     )
-    source = source_of(wanted, scope.mapping, scope.now_ms)
+    source = source_of(wanted, scope)
     index, values = numbers_of(scope, source, docs)
     keys = np.floor((values - agg.shift) / agg.interval) + 0.0
     if agg.hard_bounds is not None:
@@ -67,7 +67,7 @@ def collect_date_histogram(
         format=agg.format,
         zone=agg.time_zone,
     )
-    source = source_of(wanted, scope.mapping, scope.now_ms)
+    source = source_of(wanted, scope)
     index, values = numbers_of(scope, source, docs)
     rounding = rounding_of(agg)
     keys = rounding.floor(values.astype(np.int64))

@@ -37,7 +37,7 @@ def collect_metric(name: str, agg: Metric, scope: SegmentScope, docs: Docs, pare
         missing=agg.missing,
         format=agg.format,
     )
-    source = source_of(wanted, scope.mapping, scope.now_ms)
+    source = source_of(wanted, scope)
     values: NDArray[Any]
     if source.type in TERM_TYPES:
         found = terms_of(scope, source, docs)

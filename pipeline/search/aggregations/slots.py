@@ -58,10 +58,12 @@ def collect_global(scope: SegmentScope) -> tuple[Buckets, I64, I64, Docs]:
 def collect_missing(name: str, agg: MissingAggregation, scope: SegmentScope, docs: Docs, parents: I64) -> Collected:
     """The documents without a value."""
     wanted = Wanted(name=name, kind="missing", path=agg.field, types=ANY_TYPE)
-    source = source_of(wanted, scope.mapping, scope.now_ms)
+    source = source_of(wanted, scope)
     present = scope.reader.present(source.path) if source.type else None
-    absent = np.arange(len(docs)) if present is None else np.flatnonzero(~present[docs])
-    return _slots([absent], parents, _SLOT)
+    without = np.ones(len(docs), np.bool_) if present is None else ~present[docs]
+    if agg.missing is not None:
+        without[:] = False
+    return _slots([np.flatnonzero(without)], parents, _SLOT)
 
 
 def collect_range(name: str, agg: RangeAggregation, scope: SegmentScope, docs: Docs, parents: I64) -> Collected:
@@ -76,7 +78,7 @@ def collect_range(name: str, agg: RangeAggregation, scope: SegmentScope, docs: D
         format=agg.format,
         zone=agg.time_zone,
     )
-    source = source_of(wanted, scope.mapping, scope.now_ms)
+    source = source_of(wanted, scope)
     labels = _labels(agg, source)
     index, values = numbers_of(scope, source, docs)
     found = []

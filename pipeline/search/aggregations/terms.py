@@ -1,6 +1,7 @@
 """``terms``: one bucket per value; all of a partition's values are in its partial, so counts are exact."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from pipeline.search.aggregations.fields import (
     source_of,
     terms_of,
 )
+from pipeline.search.aggregations.hashes import PARTITION_SEED, mixed, murmur3
 from pipeline.search.aggregations.partials import UNIVERSE, Buckets, Keys
 from schemas.aggregations import TermsAggregation
 from schemas.errors import illegal_argument
@@ -41,7 +43,7 @@ def collect_terms(
         format=agg.format,
         value_type=agg.value_type,
     )
-    source = source_of(wanted, scope.mapping, scope.now_ms)
+    source = source_of(wanted, scope)
     if source.type in TERM_TYPES or not source.type:
         return _collect_strings(name, agg, scope, source, docs, parents)
     return _collect_numbers(name, agg, scope, source, docs, parents)
@@ -130,6 +132,10 @@ def _allowed_terms(name: str, agg: TermsAggregation, source: Source, found: Term
 
 
 def _terms_in(name: str, given: Any, source: Source, found: TermCodes, codes: I64) -> Bools:
+    if isinstance(given, Mapping):
+        hashes = [murmur3(term, PARTITION_SEED) for term in found.bytes_of(codes)]
+        parts: I64 = np.array(hashes, np.int64) % int(given["num_partitions"])
+        return parts == int(given["partition"])
     if not isinstance(given, str):
         terms = [source.value(one) for one in given]
         numbers = [found.terms.lookup(t) if found.terms else -1 for t in terms]
@@ -181,6 +187,9 @@ def _allowed_numbers(name: str, agg: TermsAggregation, source: Source, values: N
     allowed = np.ones(len(values), np.bool_)
     for given, keep in ((agg.include, True), (agg.exclude, False)):
         if given is None:
+            continue
+        if isinstance(given, Mapping):
+            allowed &= mixed(values.view(np.int64)) % given["num_partitions"] == given["partition"]
             continue
         if isinstance(given, str):
             raise illegal_argument(

@@ -110,6 +110,9 @@ NUMBERS = st.sampled_from(["count", "price", "when", "flag"])
 SMALL = st.sampled_from(["count", "flag"])
 
 
+MISSING = {"tag": st.sampled_from([None, "b", "m"]), "flag": st.sampled_from([None, 1])}
+
+
 def metrics() -> st.SearchStrategy[Aggregation]:
     kinds = st.sampled_from(["min", "max", "avg", "sum", "stats"])
     plain = st.builds(lambda k, f, m: Metric(kind=k, field=f, missing=m), kinds, NUMBERS, st.sampled_from([None, 1]))
@@ -150,7 +153,7 @@ def aggregation(draw: st.DrawFn, depth: int = 0) -> Aggregation:
                 size=draw(st.integers(1, 4)),
                 order=draw(order(children)),
                 min_doc_count=draw(st.integers(0, 2)),
-                missing=draw(st.sampled_from([None, "b" if name == "tag" else 1, "m" if name == "tag" else 77])),
+                missing=draw(MISSING.get(name, st.sampled_from([None, 1, 77]))),
                 include=draw(st.sampled_from([None, "[abm].*"])) if name == "tag" else exact,
                 exclude=draw(st.sampled_from([None, ("zz", "b"), "b.*"])) if name == "tag" else None,
                 **common,
