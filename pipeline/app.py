@@ -16,7 +16,6 @@ from pathlib import Path
 from uuid import uuid4
 
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.commands import AddFields
 from pipeline.catalog.state import CatalogState, IndexState
 from pipeline.ingest.backpressure import InFlight
 from pipeline.ingest.indices import IndexService, IndicesParts, refresh_ms
@@ -36,7 +35,6 @@ from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from schemas.errors import SedimentError, not_found, unavailable
 from schemas.ids import PartitionId
-from schemas.mapping import IndexMapping
 from schemas.settings import ServeSettings
 
 SERVING_TIMEOUT_S = 60.0
@@ -187,25 +185,11 @@ class Node:
         return Policy(refresh, self.settings.index.flush_ms, self.settings.index.flush_bytes)
 
     def _schema(self, uuid: str, partition: PartitionId) -> Schema:
-        def bind(fields: dict[str, dict[str, object]], offset: int) -> IndexMapping:
-            known = self._by_uuid(uuid)
-            if all(path in known.mapping.fields for path in fields):
-                return known.mapping
-            changed = self.catalog.propose(AddFields(uuid, fields, partition, offset))
-            assert changed is not None
-            return changed.mapping
-
         return Schema(
-            bind=bind,  # type: ignore[arg-type]  # dict is a Mapping
+            bind=lambda fields, offset: self.catalog.bind(uuid, fields, partition, offset),
             at_version=lambda version: self.catalog.mapping_at(uuid, version),
             refused=lambda: self.catalog.refused(uuid, partition),
         )
-
-    def _by_uuid(self, uuid: str) -> IndexState:
-        for index in self.catalog.state.indices.values():
-            if index.uuid == uuid:
-                return index
-        raise unavailable("index_deleted", "the index was deleted")
 
     def _adopt(self, index: IndexState) -> None:
         served = self._served[index.uuid]

@@ -4,15 +4,18 @@ One thread follows the log and folds; ``propose`` appends a command and waits un
 learns the outcome that everyone else sees.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from pipeline.catalog.commands import Command, decode, encode
+from pipeline.catalog.commands import AddFields, Command, decode, encode
 from pipeline.catalog.fold import Outcome, fold
 from pipeline.catalog.names import CONTROL_TOPIC
-from pipeline.catalog.state import CatalogState, IndexState
+from pipeline.catalog.state import CatalogState, IndexState, Refusal
 from pipeline.log.ports import Log, PartitionReader
 from schemas.errors import ErrorKind, SedimentError, unavailable
 from schemas.ids import LogOffset, PartitionId, TopicName
@@ -23,6 +26,8 @@ _PARTITION = PartitionId(0)
 _RECORDS_MAX = 1000
 _BYTES_MAX = 4 << 20
 _POLL_S = 0.2
+_RETRY_S = 0.5
+_log = logging.getLogger(__name__)
 Listener = Callable[[CatalogState, CatalogState], None]
 
 
@@ -39,7 +44,7 @@ class Catalog:
         self._changed = threading.Condition()
         self._proposing = threading.Lock()
         self._listeners: list[Listener] = []
-        self._stopping = False
+        self._stopping = threading.Event()
         self._failure: SedimentError | None = None
         self._thread: threading.Thread | None = None
 
@@ -63,7 +68,7 @@ class Catalog:
 
     def close(self) -> None:
         """Stop following."""
-        self._stopping = True
+        self._stopping.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -88,9 +93,31 @@ class Catalog:
         """The mapping that an explicit schema version means, or None."""
         return self._state.versions.get((uuid, version))
 
-    def refused(self, uuid: str, partition: int) -> frozenset[int]:
-        """Offsets of a partition whose proposals of fields were refused for good."""
-        return frozenset(o for u, p, o in self._state.refused if u == uuid and p == partition)
+    def explicit_version(self, uuid: str) -> int:
+        """The newest schema version that somebody asked for (dynamic fields have versions too, but no markers)."""
+        return max(version for known, version in self._state.versions if known == uuid)
+
+    def refused(self, uuid: str, partition: int) -> Mapping[int, Refusal]:
+        """By offset, the proposals of fields of a partition that were refused for good."""
+        return self._state.refused.get((uuid, partition), {})
+
+    def bind(
+        self, uuid: str, fields: Mapping[str, Mapping[str, Any]], partition: int, offset: int, timeout_s: float = 30.0
+    ) -> IndexMapping:
+        """The index's fields, each as it was first defined, the proposed ones among them. Raises INVALID where they were refused,
+        UNAVAILABLE where the index is gone or the control log is away.
+        """
+        known: IndexState | None = next((i for i in self._state.indices.values() if i.uuid == uuid), None)
+        if known is not None and not all(path in known.born for path in fields):
+            try:
+                known = self.propose(AddFields(uuid, fields, partition, offset), timeout_s)
+            except SedimentError as error:
+                if error.kind is not ErrorKind.NOT_FOUND:
+                    raise
+                known = None
+        if known is None:
+            raise unavailable("index_deleted", "the index was deleted")
+        return replace(known.mapping, fields=known.born)
 
     def propose(self, command: Command, timeout_s: float = 30.0) -> IndexState | None:
         """Append a command, wait for its outcome, and return the index after it; raises what refused it."""
@@ -116,18 +143,23 @@ class Catalog:
             return self._outcomes.pop(offset, None)
 
     def _follow(self, reader: PartitionReader) -> None:
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
                 self._step(reader, _POLL_S)
             except SedimentError as error:
-                if error.kind is ErrorKind.UNAVAILABLE and not self._stopping:
+                if error.kind is ErrorKind.UNAVAILABLE:
+                    self._stopping.wait(_RETRY_S)
                     continue
                 self._fail(error)
+                return
+            except Exception as error:  # noqa: BLE001 - the thread's outermost loop: proposers must not wait for nobody
+                _log.exception("the catalog stopped")
+                self._fail(unavailable("catalog_stopped", f"the catalog stopped: {error!r}; restart the process"))
                 return
 
     def _fail(self, error: SedimentError) -> None:
         with self._changed:
-            if not self._stopping:
+            if not self._stopping.is_set():
                 self._failure = error
             self._changed.notify_all()
 

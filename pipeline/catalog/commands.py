@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.errors import damaged
+from schemas.errors import SedimentError, damaged, illegal_argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,13 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def encode(command: Command) -> bytes:
-    """A command as a JSON record."""
-    fields = msgspec.to_builtins(command)
-    return msgspec.json.encode({"kind": _NAMES[type(command)], **fields})
+    """A command as a JSON record. Raises INVALID for what could not be read back: one such record would stop every process."""
+    try:
+        value = msgspec.json.encode({"kind": _NAMES[type(command)], **msgspec.to_builtins(command)})
+        decode(value)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError, SedimentError) as error:
+        raise illegal_argument(f"this holds a value that cannot be kept as JSON: {error}") from error
+    return value
 
 
 def decode(value: bytes) -> Command:
@@ -77,5 +81,5 @@ def decode(value: bytes) -> Command:
         fields = msgspec.json.decode(value)
         kind = _KINDS[fields.pop("kind")]
         return msgspec.convert(fields, kind)
-    except (msgspec.MsgspecError, KeyError, AttributeError, TypeError) as error:
+    except (msgspec.MsgspecError, KeyError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise damaged(f"the control log holds a record that is not a command: {error}") from error

@@ -3,9 +3,9 @@
 *Invariant*: nothing but the state and the command decides; the clock that stamps an index is the record's own timestamp.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from pipeline.catalog.commands import (
     AddFields,
@@ -15,11 +15,11 @@ from pipeline.catalog.commands import (
     PutMapping,
     PutSettings,
 )
-from pipeline.catalog.state import CatalogState, IndexState
-from schemas.errors import ErrorKind, SedimentError, conflict, not_found
+from pipeline.catalog.state import CatalogState, IndexState, Refusal
+from schemas.errors import ErrorKind, SedimentError, conflict, invalid, not_found
 from schemas.ids import IndexName, IndexUuid, SchemaVersion, TopicName
 from schemas.limits import FIELDS_MAX
-from schemas.mapping import Field, IndexMapping, checked, merge_mappings, parse_mapping
+from schemas.mapping import Field, FieldType, IndexMapping, checked, merge_mappings, parse_mapping
 
 Outcome = IndexState | SedimentError | None
 
@@ -71,7 +71,8 @@ def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tup
             index=command.name,
             index_uuid=existing.uuid,
         )
-    mapping = checked(parse_mapping(command.mappings), fields_max(command.settings))
+    mapping = checked(_parsed(command.mappings), fields_max(command.settings))
+    _check_tree(mapping.fields, mapping.fields)
     index = IndexState(
         name=IndexName(command.name),
         uuid=IndexUuid(command.uuid),
@@ -81,6 +82,7 @@ def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tup
         settings=dict(command.settings),
         mapping=mapping,
         schema_version=SchemaVersion(1),
+        born=mapping.fields,
     )
     return _with_version(state, index), index
 
@@ -97,17 +99,31 @@ def _delete(state: CatalogState, command: DeleteIndex) -> tuple[CatalogState, Ou
     index = index_by_uuid(state, command.uuid)
     kept = {name: i for name, i in state.indices.items() if i.uuid != index.uuid}
     versions = {key: m for key, m in state.versions.items() if key[0] != index.uuid}
-    refused = {key for key in state.refused if key[0] != index.uuid}
-    return replace(state, indices=kept, versions=versions, refused=frozenset(refused)), None
+    refused = {key: offsets for key, offsets in state.refused.items() if key[0] != index.uuid}
+    return replace(state, indices=kept, versions=versions, refused=refused), None
+
+
+def _parsed(mappings: Mapping[str, Any]) -> IndexMapping:
+    """A mapping in REST form. Whatever is wrong with it is INVALID: the fold reads what users wrote, and must survive it."""
+    try:
+        return parse_mapping(mappings)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise invalid("mapper_parsing", f"Failed to parse mapping: {error}") from error
 
 
 def _put_mapping(state: CatalogState, command: PutMapping) -> tuple[CatalogState, Outcome]:
     index = index_by_uuid(state, command.uuid)
-    update = parse_mapping(command.mappings)
+    update = _parsed(command.mappings)
     merged = merge_mappings(index.mapping, update, fields_max(index.settings))
+    _check_tree(merged.fields, update.fields)
     if merged == index.mapping:
         return state, index
-    changed = replace(index, mapping=merged, schema_version=SchemaVersion(index.schema_version + 1))
+    changed = replace(
+        index,
+        mapping=merged,
+        schema_version=SchemaVersion(index.schema_version + 1),
+        born={**merged.fields, **index.born},
+    )
     return _with_version(state, changed), changed
 
 
@@ -122,40 +138,67 @@ def _put_settings(state: CatalogState, command: PutSettings) -> tuple[CatalogSta
 
 def _add_fields(state: CatalogState, command: AddFields) -> tuple[CatalogState, Outcome]:
     index = index_by_uuid(state, command.uuid)
-    if (index.uuid, command.partition, command.offset) in state.refused:
-        raise _limit_exceeded(fields_max(index.settings))
+    refused = state.refused.get((index.uuid, command.partition), {}).get(command.offset)
+    if refused is not None:
+        raise invalid(refused.code, refused.reason)
     added = _unknown_fields(index.mapping, command.fields)
     if not added:
         return state, index
     if len(index.mapping.fields) + len(added) > fields_max(index.settings):
-        raise _limit_exceeded(fields_max(index.settings))
+        raise invalid("illegal_argument", f"Limit of total fields [{fields_max(index.settings)}] has been exceeded")
     changed = replace(
         index,
         mapping=index.mapping.with_fields(added),
         schema_version=SchemaVersion(index.schema_version + 1),
+        born={**index.born, **added},
     )
     return replace(state, indices={**state.indices, index.name: changed}), changed
 
 
-def _unknown_fields(mapping: IndexMapping, proposed: Mapping[str, object]) -> dict[str, Field]:
-    """Fields that the proposal adds: what is defined already stays as it is (the first proposal wins)."""
-    properties = {path: d for path, d in proposed.items() if path not in mapping.fields}
+def _unknown_fields(mapping: IndexMapping, proposed: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:
+    """Fields that the proposal adds: what is defined already stays as it is (the first proposal wins). Raises INVALID where a field
+    with values and an object would share a name.
+    """
+    for path, definition in proposed.items():
+        known = mapping.fields.get(path)
+        if known is not None and known.type is FieldType.OBJECT and definition.get("type", "object") != "object":
+            name = path.rpartition(".")[2]
+            reason = f"object mapping for [{path}] tried to parse field [{name}] as object, but found a concrete value"
+            raise invalid("mapper_parsing", reason)
+    properties = {path: definition for path, definition in proposed.items() if path not in mapping.fields}
     if not properties:
         return {}
-    parsed = parse_mapping({"properties": properties})
-    return {path: f for path, f in parsed.fields.items() if path not in mapping.fields}
+    parsed = _parsed({"properties": properties})
+    added = {path: one for path, one in parsed.fields.items() if path not in mapping.fields}
+    _check_tree({**parsed.fields, **mapping.fields}, added)
+    return added
 
 
-def _limit_exceeded(limit: int) -> SedimentError:
-    return SedimentError(
-        ErrorKind.INVALID,
-        "illegal_argument",
-        f"Limit of total fields [{limit}] has been exceeded",
-    )
+def _check_tree(fields: Mapping[str, Field], added: Mapping[str, Field]) -> None:
+    """Above every field (multi-fields aside) there are objects only."""
+    for path, one in added.items():
+        above = _parents(path) if one.source == path else iter(())
+        leaf = next((fields[p] for p in above if p in fields and fields[p].type is not FieldType.OBJECT), None)
+        if leaf is not None:
+            raise invalid(
+                "mapper_parsing",
+                f"Could not dynamically add mapping for field [{path}]. Existing mapping for [{leaf.path}] must be of type "
+                f"object but found [{leaf.type.value}].",
+            )
+
+
+def _parents(path: str) -> Iterator[str]:
+    parts = path.split(".")
+    return (".".join(parts[:i]) for i in range(1, len(parts)))
 
 
 def _remember_refusal(state: CatalogState, command: Command, refused: SedimentError) -> CatalogState:
     """A refused proposal of fields stays refused: a replay must find the same answer after the limit was raised."""
     if not isinstance(command, AddFields) or refused.kind is not ErrorKind.INVALID:
         return state
-    return replace(state, refused=state.refused | {(command.uuid, command.partition, command.offset)})
+    key = (command.uuid, command.partition)
+    known = state.refused.get(key, {})
+    if command.offset in known:
+        return state
+    offsets = {**known, command.offset: Refusal(refused.code, refused.message)}
+    return replace(state, refused={**state.refused, key: offsets})

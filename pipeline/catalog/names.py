@@ -6,7 +6,7 @@ from schemas.limits import INDEX_NAME_BYTES_MAX
 
 CONTROL_TOPIC = TopicName("_sediment_control")
 _FORBIDDEN = '\\/*?"<>| ,#:'
-_TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
 def check_index_name(name: str) -> None:
@@ -36,6 +36,8 @@ def _reason(name: str) -> str:
 
 
 def topic_of(name: str, prefix: str = "") -> TopicName:
-    """The topic of an index: its name, where Kafka allows that; other characters as ``~`` does not occur: ``.x`` + hexadecimal."""
-    safe = "".join(c if c in _TOPIC_CHARACTERS else "".join(f".x{b:02x}" for b in c.encode()) for c in name)
+    """The topic of an index: its name. Bytes that Kafka does not allow become ``X`` and two hexadecimal digits: names are lower
+    case, so that no two of them give the same topic.
+    """
+    safe = "".join(c if c in _TOPIC_CHARACTERS else "".join(f"X{b:02x}" for b in c.encode()) for c in name)
     return TopicName(prefix + safe)

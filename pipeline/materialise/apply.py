@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.analysis.scratch import Scratch
+from pipeline.catalog.state import Refusal
 from pipeline.json_columns.columns import Extracted, Reject
 from pipeline.json_columns.extract import extract, select
 from pipeline.json_columns.scanner import Scanner
@@ -47,7 +48,7 @@ class Schema:
 
     bind: Callable[[Mapping[str, Mapping[str, object]], int], IndexMapping]
     at_version: Callable[[int], IndexMapping | None]
-    refused: Callable[[], frozenset[int]]
+    refused: Callable[[], Mapping[int, Refusal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,9 @@ class Materialiser:
             again = [
                 row for row, offset in enumerate(run.batch.offsets.tolist()) if offset in refused and row not in letters
             ]
-            letters.update({row: _field_limit(row) for row in again})
+            for row in again:
+                why = refused[int(run.batch.offsets[row])]
+                letters[row] = DeadLetter(row, why.code, why.reason)
             values = _without(values, again)
         while True:
             tape = self._scanner.scan(values)
@@ -258,7 +261,7 @@ class Materialiser:
                 try:
                     known = self._schema.bind(proposed, int(run.batch.offsets[row]))
                 except SedimentError as error:
-                    if error.kind is ErrorKind.UNAVAILABLE:
+                    if error.kind not in {ErrorKind.INVALID, ErrorKind.TOO_LARGE}:
                         raise
                     letters[row] = DeadLetter(row, error.code, error.message)
                     values = _without(values, [row])
@@ -505,9 +508,3 @@ def _bound(known: IndexMapping, proposed: Mapping[str, object]) -> dict[str, Fie
 
 def _letter(reject: Reject) -> DeadLetter:
     return DeadLetter(reject.row, reject.code, reject.reason, reject.field, reject.position)
-
-
-def _field_limit(row: int) -> DeadLetter:
-    return DeadLetter(
-        row, "illegal_argument", "Limit of total fields has been exceeded when this record was first read"
-    )
