@@ -1,6 +1,6 @@
 """How fast documents become columns: `python tests/bench/bench_json_columns.py [documents]`.
 
-Prints documents and megabytes a second, one core, best of five: scan; scan and every column; orjson.loads per
+Prints documents and megabytes a second of processor time, one core, best of five: scan; scan and every column; orjson.loads per
 document; the twin. Corpus: commit messages, and the same documents with more fields.
 """
 
@@ -51,7 +51,8 @@ def events(lines: list[bytes]) -> list[bytes]:
     out = []
     for i, line in enumerate(lines):
         more = {
-            "level": "info", "host": {"name": f"web-{i % 50}", "ip": f"10.0.{i % 256}.{i % 100}"}, "at": f"2024-0{i % 9 + 1}-{i % 28 + 1:02d}T10:{i % 60:02d}:30.{i % 1000:03d}Z",
+            "level": "info", "host": {"name": f"web-{i % 50}", "ip": f"10.0.{i % 256}.{i % 100}"},
+            "at": f"2024-0{i % 9 + 1}-{i % 28 + 1:02d}T10:{i % 60:02d}:30.{i % 1000:03d}Z",
             "took": i * 0.37, "count": i, "ok": i % 2 == 0, "tags": ["a", "b", f"t{i % 10}"],
         }  # fmt: skip
         out.append(json.dumps(json.loads(line) | more, separators=(",", ":")).encode())
@@ -62,9 +63,9 @@ def report(name: str, documents: list[bytes], work: Callable[[], object]) -> Non
     """Run five times, print the best."""
     best = float("inf")
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.thread_time()
         work()
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.thread_time() - started)
     size = sum(map(len, documents))
     print(f"  {name:28s} {len(documents) / best / 1e3:9,.0f} k docs/s {size / best / 1e6:8,.0f} MB/s")
 

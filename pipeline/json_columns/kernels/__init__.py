@@ -4,6 +4,8 @@
 ``tape_kernels``: documents to a tape of leaves; the table of paths.
 ``number_kernels``: decimal digits to exact int64 and correctly rounded float64.
 ``value_kernels``: leaves of one field to strings and booleans; slices to contiguous columns; lines.
-``date_kernels``: date formats, compiled to small programs, run over a column.
+``date_programs``: date formats to small programs.
+``date_kernels``: such programs run over a column.
 ``address_kernels``: IP addresses to 16 bytes.
+``warm``: all of them, compiled ahead of time.
 """

@@ -143,8 +143,11 @@ def printed(form: str) -> Steps | None:
 
 
 @lru_cache(maxsize=256)
-def program(form: str) -> tuple[I32Array, I64Array] | None:
-    """A format for the kernel: int32[steps, 4] and where each alternative begins; None if it needs Python."""
+def program(form: str) -> tuple[I32Array, I64Array, bool] | None:
+    """A format for the kernel: int32[steps, 4], where each alternative begins, whether the first is ISO 8601 in full.
+
+    None if it needs Python.
+    """
     code: list[tuple[int, int, int, int]] = []
     begins: list[int] = []
     for steps in alternatives(form):
@@ -153,7 +156,8 @@ def program(form: str) -> tuple[I32Array, I64Array] | None:
         begins.append(len(code))
         code.extend(_linked(steps, len(code)))
         code.append((Op.END, 0, 0, 0))
-    return np.array(code, np.int32), np.array(begins, np.int64)
+    iso = alternatives(form)[0] == _pattern(_STRICT_FULL, form)
+    return np.array(code, np.int32), np.array(begins, np.int64), iso
 
 
 def _linked(steps: Steps, origin: int) -> list[tuple[int, int, int, int]]:

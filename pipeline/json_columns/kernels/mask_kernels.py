@@ -57,7 +57,7 @@ for _letter, _byte in zip(b'"\\/bfnrt', b'"\\/\b\f\n\r\t', strict=True):
     ESCAPED[_letter] = _byte
 
 
-@kernel(inline="always")
+@kernel
 def find_marks(
     base: int,
     start: int,
@@ -130,7 +130,7 @@ def find_marks(
     return count, any_escape != ZERO, any_high != ZERO, control_at, inside != ZERO
 
 
-@kernel(inline="always")
+@kernel
 def count_bits(words: U64Array, a: int, b: int) -> int:
     """How many of the bits [a, b) are set."""
     if a >= b:

@@ -47,7 +47,9 @@ def test_columns_agree_with_single_values_and_the_twin(texts: list[str], form: s
 
 def ms(*parts: int) -> int:
     """Milliseconds of a UTC moment."""
-    return int(datetime(*parts, tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type]
+    year, month, day, *clock = parts
+    hour, minute, second = (*clock, 0, 0, 0)[:3]
+    return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp() * 1000)
 
 
 @pytest.mark.parametrize(
