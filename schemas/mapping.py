@@ -220,24 +220,38 @@ def _parse_field(path: str, definition: Mapping[str, Any], into: dict[str, Field
         and "dynamic" not in definition
     ):
         raise invalid("mapper_parsing", f"No type specified for field [{path}]")
-    if type_name not in {t.value for t in FieldType}:
-        raise invalid(
-            "mapper_parsing", f"No handler for type [{type_name}] declared on field [{path.rpartition('.')[2]}]"
-        )
-    kind = FieldType(type_name)
-    unknown = sorted(set(definition) - _PARAMETERS[kind])
-    if unknown:
-        given = ", ".join(f"[{name} : {definition[name]}]" for name in unknown)
-        raise invalid(
-            "mapper_parsing", f"unknown parameter {given} on mapper [{path.rpartition('.')[2]}] of type [{type_name}]"
-        )
+    kind = _kind(type_name, path.rpartition(".")[2], definition)
     into[path] = build_field(path, kind, path, definition)
     if kind is FieldType.OBJECT:
         _parse_properties(definition.get("properties", {}), path + ".", into)
+    _parse_multi(path, definition, into)
+
+
+def _parse_multi(path: str, definition: Mapping[str, Any], into: dict[str, Field]) -> None:
     multi = definition.get("fields", {})
+    if not isinstance(multi, Mapping):
+        raise invalid("mapper_parsing", f"expected map for property [fields] on field [{path}]")
     for name, sub in multi.items():
-        kind = FieldType(str(sub.get("type", "")))
-        into[f"{path}.{name}"] = build_field(f"{path}.{name}", kind, path, sub)
+        if not isinstance(sub, Mapping):
+            raise invalid("mapper_parsing", f"Illegal field [{name}], only fields can be specified inside fields")
+        if "type" not in sub:
+            raise invalid("mapper_parsing", f"no type specified for property [{name}]")
+        _check_name(name)
+        if sub.get("fields") or str(sub["type"]) == FieldType.OBJECT.value:
+            raise invalid("mapper_parsing", f"Type [{sub['type']}] cannot be used in multi field")
+        into[f"{path}.{name}"] = build_field(f"{path}.{name}", _kind(sub["type"], name, sub), path, sub)
+
+
+def _kind(given: Any, name: str, definition: Mapping[str, Any]) -> FieldType:
+    """The type of that name, if it takes these parameters."""
+    if str(given) not in {t.value for t in FieldType}:
+        raise invalid("mapper_parsing", f"No handler for type [{given}] declared on field [{name}]")
+    kind = FieldType(str(given))
+    unknown = sorted(set(definition) - _PARAMETERS[kind])
+    if unknown:
+        shown = ", ".join(f"[{n} : {definition[n]}]" for n in unknown)
+        raise invalid("mapper_parsing", f"unknown parameter {shown} on mapper [{name}] of type [{given}]")
+    return kind
 
 
 def build_field(path: str, kind: FieldType, source: str, definition: Mapping[str, Any]) -> Field:
@@ -254,7 +268,7 @@ def build_field(path: str, kind: FieldType, source: str, definition: Mapping[str
         store=_flag(definition, "store", default=False),
         coerce=_flag(definition, "coerce", default=True),
         ignore_malformed=_flag(definition, "ignore_malformed", default=False),
-        ignore_above=None if above is None else int(above),
+        ignore_above=None if above is None else int(_number(path, "ignore_above", above)),
         null_value=definition.get("null_value"),
         format=str(definition.get("format", DATE_FORMAT_DEFAULT)) if kind is FieldType.DATE else "",
         analyzer=str(definition.get("analyzer", "standard")),
@@ -262,9 +276,21 @@ def build_field(path: str, kind: FieldType, source: str, definition: Mapping[str
         norms=_flag(definition, "norms", default=kind is FieldType.TEXT),
         enabled=_flag(definition, "enabled", default=True),
         dynamic=None if dynamic is None else _dynamic(dynamic),
-        boost=float(definition.get("boost", 1.0)),
+        boost=_number(path, "boost", definition.get("boost", 1.0)),
         parameters=parameters,
     )
+
+
+def _number(path: str, name: str, value: Any) -> float:
+    """A parameter that must be a finite number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not abs(number) < float("inf"):
+        message = f"Failed to parse parameter [{name}] of field [{path}] with value [{value}]: expected a number"
+        raise invalid("mapper_parsing", message)
+    return number
 
 
 def render_mapping(mapping: IndexMapping) -> dict[str, Any]:
