@@ -5,34 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.catalog.state import IndexState
+from pipeline.ingest.indices import FIXED_SETTINGS, KNOWN_PREFIXES, KNOWN_SETTINGS
 from schemas.errors import illegal_argument
 from schemas.limits import FIELDS_MAX, PARTITIONS_MAX, RESULT_WINDOW_MAX
 
 CREATED_VERSION = "136408127"  # OpenSearch 2.19.0 as an index's settings show it
-_STATIC = frozenset(
-    {"number_of_shards", "number_of_routing_shards", "codec", "routing_partition_size", "soft_deletes.enabled"}
-)
-_DYNAMIC = frozenset({
-    "number_of_replicas", "auto_expand_replicas", "refresh_interval", "max_result_window", "max_inner_result_window", "hidden",
-    "max_terms_count", "max_docvalue_fields_search", "max_script_fields", "max_ngram_diff", "max_shingle_diff", "max_regex_length",
-    "max_rescore_window", "max_refresh_listeners", "max_slices_per_scroll", "highlight.max_analyzed_offset", "analyze.max_token_count",
-    "query.default_field", "mapping.total_fields.limit", "mapping.depth.limit", "mapping.nested_fields.limit", "mapping.coerce",
-    "mapping.nested_objects.limit", "mapping.field_name_length.limit", "mapping.ignore_malformed", "search.idle.after", "priority",
-    "gc_deletes", "translog.durability", "translog.sync_interval", "translog.flush_threshold_size", "default_pipeline",
-    "final_pipeline", "unassigned.node_left.delayed_timeout", "write.wait_for_active_shards", "refresh_policy", "requests.cache.enable",
-})  # fmt: skip
-_PREFIXES = (
-    "routing.",
-    "merge.",
-    "search.slowlog.",
-    "indexing.slowlog.",
-    "similarity.default.",
-    "blocks.",
-    "store.",
-    "sort.",
-    "lifecycle.",
-)
-_OURS = {"uuid", "creation_date", "version.created", "provided_name"}
 _DEFAULTS: Mapping[str, str] = {
     "refresh_interval": "100ms",
     "max_result_window": str(RESULT_WINDOW_MAX),
@@ -78,7 +55,7 @@ def _check(name: str, text: str | None) -> None:
         raise illegal_argument(
             f"[index.{name}]: analyzers of your own are not supported yet; name a built-in analyzer in the mapping"
         )
-    if name not in _STATIC | _DYNAMIC and not name.startswith(_PREFIXES):
+    if name not in KNOWN_SETTINGS and not name.startswith(KNOWN_PREFIXES):
         raise illegal_argument(
             f"unknown setting [index.{name}] please check that any required plugins are installed, "
             "or check the breaking changes documentation for removed settings"
@@ -108,7 +85,7 @@ def _number(name: str, text: str, low: int, high: int) -> None:
 
 def check_dynamic(state: IndexState, settings: Mapping[str, str | None]) -> None:
     """Raises ``illegal_argument`` for settings that an index keeps for life."""
-    fixed = sorted(n for n in settings if n in _STATIC)
+    fixed = sorted(n for n in settings if n in FIXED_SETTINGS)
     if fixed:
         shown = ", ".join(f"index.{n}" for n in fixed)
         raise illegal_argument(

@@ -11,7 +11,6 @@ from query_api.fanout.scatter import Answer, Failure, Shown
 from schemas.mapping import INTEGER_TYPES, FieldType
 from schemas.query import SearchRequest
 
-
 # A document without a value shows the least or the greatest long, which search_after takes back.
 _WHOLE = INTEGER_TYPES | {FieldType.DATE, FieldType.BOOLEAN}
 _LONG_MAX = (1 << 63) - 1

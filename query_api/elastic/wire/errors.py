@@ -33,8 +33,8 @@ def type_of(code: str) -> str:
 
 def status_of(error: SedimentError) -> int:
     """The HTTP status that Elasticsearch uses for this error."""
-    status: int = _STATUS.get(error.code, error.kind.status)
-    return status
+    named = error.details.get("status")
+    return named if isinstance(named, int) else _STATUS.get(error.code, error.kind.status)
 
 
 def cause(error: SedimentError) -> dict[str, Any]:
