@@ -55,7 +55,8 @@ def reduce_aggregations(
     typed_keys: bool = False,
 ) -> Json:
     """The ``aggregations`` object of a search answer. Raises ``too_many_buckets``, ``aggregation_execution``."""
-    merged = merge_all([{n: from_wire(w) for n, w in part.items()} for part in parts])
+    given = [{n: from_wire(w) for n, w in part.items()} for part in parts]
+    merged = given[0] if len(given) == 1 else merge_all(given)
     renderer = _Renderer(typed_keys=typed_keys)
     return renderer.level(aggregations, merged, np.zeros(1, np.int64))[0]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.search.aggregations.fields import Docs, SegmentScope
 from pipeline.search.aggregations.histograms import collect_date_histogram, collect_histogram
-from pipeline.search.aggregations.merge import canonical, merge_all
+from pipeline.search.aggregations.merge import merge_all
 from pipeline.search.aggregations.metrics import collect_metric
 from pipeline.search.aggregations.partials import Buckets, Partial, to_wire
 from pipeline.search.aggregations.slots import (
@@ -85,7 +85,7 @@ def _nothing(view: PartitionView, now_ms: int) -> SegmentScope:
 def _collect_all(aggregations: Mapping[str, Aggregation], scope: SegmentScope, rows: Rows) -> dict[str, Partial]:
     docs = rows.astype(np.int64)
     parents = np.zeros(len(docs), np.int64)
-    return {name: canonical(_collect(name, agg, scope, docs, parents, 1), 1) for name, agg in aggregations.items()}
+    return {name: _collect(name, agg, scope, docs, parents, 1) for name, agg in aggregations.items()}
 
 
 def _collect(name: str, agg: Aggregation, scope: SegmentScope, docs: Docs, parents: I64, count: int) -> Partial:

@@ -1,5 +1,6 @@
 """Merging partials: of segments to a partition's, of partitions to an index's. Associative and commutative."""
 
+import operator
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,11 +18,6 @@ TOP = np.zeros(1, np.int64)  # the whole is bucket 0 of 1
 def merge_all(parts: Sequence[Mapping[str, Partial]]) -> dict[str, Partial]:
     """The top-level aggregations of all parts by name."""
     return _children([(part, TOP) for part in parts], 1)
-
-
-def canonical(partial: Partial, count: int) -> Partial:
-    """The same with its buckets sorted and equal ones made one. ``count``: buckets of the parent."""
-    return merge("", [(partial, np.arange(count))], count)
 
 
 def _children(parts: Sequence[tuple[Mapping[str, Partial], I64]], count: int) -> dict[str, Partial]:
@@ -106,6 +102,8 @@ def _merge_buckets(name: str, parts: Sequence[tuple[Buckets, I64]]) -> Buckets:
 
 def _coded(name: str, parts: Sequence[Keys]) -> tuple[I64, Keys]:
     """The keys of all parts as numbers in the keys' order, and the keys by number."""
+    if len(parts) == 1 and isinstance(parts[0], list) and all(map(operator.lt, parts[0], parts[0][1:])):
+        return np.arange(len(parts[0])), parts[0]
     if all(isinstance(keys, list) for keys in parts):
         every = [key for keys in parts for key in keys]
         distinct = sorted(set(every))

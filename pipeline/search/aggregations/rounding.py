@@ -98,17 +98,24 @@ class Rounding:
 
     def floor(self, instants: I64) -> I64:
         """The beginning of the interval of each instant, ms."""
+        if not self.shift_ms:
+            return self._floor(instants)
         return self._floor(instants - self.shift_ms) + self.shift_ms
 
     def _floor(self, instants: I64) -> I64:
+        if not self.zone:
+            return self._floor_local(instants)
         table = offsets_of(self.zone)
         offsets = table.at(instants)
-        local = instants + offsets
+        floored = self._floor_local(instants + offsets)
         width = self.width_ms or _FIXED_MS.get(self.unit, 0)
-        floored = local - local % width if width else _floor_calendar(local, self.unit)
         if width and width < DAY_MS:
             return floored - offsets
         return table.to_utc(floored)
+
+    def _floor_local(self, local: I64) -> I64:
+        width = self.width_ms or _FIXED_MS.get(self.unit, 0)
+        return local - local % width if width else _floor_calendar(local, self.unit)
 
     def steps(self, first: int, last: int) -> I64:
         """Every interval's beginning from ``first`` to ``last`` (both such beginnings). Raises ``too_many_buckets``."""
@@ -133,6 +140,15 @@ def _floor_calendar(local: I64, unit: str) -> I64:
     days = local // DAY_MS
     if unit == "day":
         return days * DAY_MS
+    first, last = int(days.min(initial=0)), int(days.max(initial=0))
+    if last - first < len(days):  # more documents than days: each day once
+        table = _floor_days(np.arange(first, last + 1), unit)
+        floored: I64 = table[days - first]
+        return floored
+    return _floor_days(days, unit)
+
+
+def _floor_days(days: I64, unit: str) -> I64:
     if unit == "week":  # 1970-01-01 was a Thursday
         return (days - (days + 3) % 7) * DAY_MS
     months = days.astype("M8[D]").astype("M8[M]").astype(np.int64)

@@ -135,7 +135,8 @@ def _terms_in(name: str, given: Any, source: Source, found: TermCodes, codes: I6
     if isinstance(given, Mapping):
         hashes = [murmur3(term, PARTITION_SEED) for term in found.bytes_of(codes)]
         parts: I64 = np.array(hashes, np.int64) % int(given["num_partitions"])
-        return parts == int(given["partition"])
+        chosen: Bools = parts == int(given["partition"])
+        return chosen
     if not isinstance(given, str):
         terms = [source.value(one) for one in given]
         numbers = [found.terms.lookup(t) if found.terms else -1 for t in terms]
