@@ -68,12 +68,7 @@ def build_segment(  # noqa: PLR0913  the columns of a batch, by name
         field, made = _build_field(mapping.fields[path], len(fields), columns[path], documents, scratch)
         fields.append(field)
         arrays |= {f"f{field.number}/{name}": array for name, array in made.items()}
-    stored = write_sources(sources)
-    arrays |= {
-        "source/data": stored.data,
-        "source/blocks": stored.blocks,
-        "source/starts": stored.starts,
-    }
+    arrays |= write_sources(sources).fields()
     meta = SegmentMeta(
         id=segment_id,
         documents=documents,

@@ -75,11 +75,7 @@ def merge_segments(
             fields.append(made[0])
             arrays |= {f"f{made[0].number}/{name}": array for name, array in made[1].items()}
     stored = merge_sources([r.stored() for r in readers], [p.live for p in parts])
-    arrays |= {
-        "source/data": stored.data,
-        "source/blocks": stored.blocks,
-        "source/starts": stored.starts,
-    }
+    arrays |= stored.fields()
     meta = SegmentMeta(
         id=segment_id,
         documents=documents,

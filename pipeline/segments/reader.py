@@ -4,6 +4,8 @@ A reader never copies an array and asks for one only when it is needed, so ``arr
 (norms, masks) it keeps. Every array it gives is read only. Readers may be used by several threads at once: a value derived twice is the same.
 """
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,15 +23,25 @@ I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
+@runtime_checkable
+class Ranged(Protocol):
+    """Arrays of which a piece can be read alone: stored ones."""
+
+    def read_range(self, name: str, start: int, end: int) -> NDArray[np.uint8]:
+        """Elements [start, end) of a uint8 array."""
+        ...
+
+
 class SegmentReader:
     """One segment. A field that no document has is unknown here: its methods give None."""
 
-    __slots__ = ("_arrays", "_fields", "_masks", "_norms", "documents", "meta")
+    __slots__ = ("_arrays", "_fields", "_masks", "_norms", "_ranged", "documents", "meta")
 
     def __init__(self, meta: SegmentMeta, arrays: Arrays) -> None:
         self.meta = meta
         self.documents = meta.documents
         self._arrays = arrays
+        self._ranged = arrays if isinstance(arrays, Ranged) else None
         self._fields = {field.path: field for field in meta.fields}
         self._norms: dict[str, NDArray[np.uint8]] = {}
         self._masks: dict[str, Bools | None] = {}
@@ -132,7 +144,13 @@ class SegmentReader:
 
     def stored(self) -> Sources:
         """The compressed sources as they are."""
-        return Sources(self._get("source/data"), self._get("source/blocks"), self._get("source/starts"))
+        return Sources(self._source_data, self._get("source/blocks"), self._get("source/starts"))
+
+    def _source_data(self, start: int, end: int) -> NDArray[np.uint8]:
+        """A piece of source/data, without loading the whole where the arrays allow."""
+        if self._ranged is not None:
+            return self._ranged.read_range("source/data", start, end)
+        return self._get("source/data")[start:end]
 
     def _array(self, path: str, name: str) -> Array | None:
         field = self._fields.get(path)

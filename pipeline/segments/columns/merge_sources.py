@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.segments.columns.sources import Sources, block_edges, compress
+from pipeline.segments.columns.sources import SourceArrays, Sources, block_edges, compress
 from pipeline.segments.columns.terms import gather
 from pipeline.segments.format import SOURCE_BLOCK_DOCS
 
@@ -13,7 +13,7 @@ I64 = NDArray[np.int64]
 BLOCKS_AT_ONCE = 64  # recompressed together: bounds the memory that a merge takes
 
 
-def merge_sources(inputs: Sequence[Sources], live: Sequence[I64]) -> Sources:
+def merge_sources(inputs: Sequence[Sources], live: Sequence[I64]) -> SourceArrays:
     """The sources of input 0's live rows, then of input 1's, and so on; live[i] are row numbers, ascending."""
     rows = np.concatenate(live)
     owners = np.repeat(np.arange(len(live)), [len(r) for r in live])
@@ -26,8 +26,7 @@ def merge_sources(inputs: Sequence[Sources], live: Sequence[I64]) -> Sources:
     while block < len(edges) - 1:
         if copied[block]:
             one = inputs[owners[edges[block]]]
-            number = rows[edges[block]] // SOURCE_BLOCK_DOCS
-            frames.append(one.data[one.blocks[number] : one.blocks[number + 1]])
+            frames.append(one.frame(int(rows[edges[block]] // SOURCE_BLOCK_DOCS)))
             block += 1
             continue
         end = block + 1
@@ -39,7 +38,7 @@ def merge_sources(inputs: Sequence[Sources], live: Sequence[I64]) -> Sources:
         block = end
     blocks = np.concatenate([[0], np.cumsum([len(f) for f in frames])]).astype(np.int64)
     data = np.concatenate(frames) if frames else np.zeros(0, np.uint8)
-    return Sources(data, blocks, starts)
+    return SourceArrays(data, blocks, starts)
 
 
 def _copied(inputs: Sequence[Sources], rows: I64, owners: I64, edges: I64) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ size. Blocks are cut by document number, never by size, so that the same documen
 into the segment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from pipeline.segments.format import SOURCE_BLOCK_DOCS
+from pipeline.segments.format import SOURCE_BLOCK_DOCS, Array
 from schemas.errors import damaged
 from schemas.records import ByteColumn
 
@@ -24,9 +24,12 @@ LEVEL: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """source/data, source/blocks and source/starts of ``pipeline.segments.format``."""
+    """source/blocks and source/starts of ``pipeline.segments.format``; source/data is read piece by piece.
 
-    data: U8
+    ``read_data(start, end)`` gives source/data[start:end], so that a few documents do not need the whole array in memory.
+    """
+
+    read_data: Callable[[int, int], U8]
     blocks: I64
     starts: I64
 
@@ -44,12 +47,16 @@ class Sources:
         ends = (self.starts[documents + 1] - bases[inverse]).tolist()
         return [buffers[b][begin:end] for b, begin, end in zip(inverse.tolist(), begins, ends, strict=True)]
 
+    def frame(self, number: int) -> U8:
+        """The compressed bytes of one block."""
+        return self.read_data(int(self.blocks[number]), int(self.blocks[number + 1]))
+
     def block(self, number: int) -> bytes:
         """The uncompressed bytes of one block."""
         first = number * SOURCE_BLOCK_DOCS
         last = min(first + SOURCE_BLOCK_DOCS, self.documents)
         size = int(self.starts[last] - self.starts[first])
-        frame = self.data[self.blocks[number] : self.blocks[number + 1]]
+        frame = self.frame(number)
         try:
             content: bytes = zstandard.ZstdDecompressor().decompress(frame.data, max_output_size=size)
         except zstandard.ZstdError as error:
@@ -59,7 +66,28 @@ class Sources:
         return content
 
 
-def write_sources(sources: ByteColumn) -> Sources:
+@dataclass(frozen=True, slots=True)
+class SourceArrays:
+    """The three arrays, made."""
+
+    data: U8
+    blocks: I64
+    starts: I64
+
+    def fields(self) -> dict[str, Array]:
+        """By their names in the segment."""
+        return {
+            "source/data": self.data,
+            "source/blocks": self.blocks,
+            "source/starts": self.starts,
+        }
+
+    def reader(self) -> Sources:
+        """To be read again."""
+        return Sources(lambda start, end: self.data[start:end], self.blocks, self.starts)
+
+
+def write_sources(sources: ByteColumn) -> SourceArrays:
     """Compress the sources of documents 0..n-1."""
     starts = sources.starts - sources.starts[0]
     edges = sources.starts[block_edges(len(sources))]
@@ -67,7 +95,7 @@ def write_sources(sources: ByteColumn) -> Sources:
     blocks = np.zeros(len(frames) + 1, np.int64)
     np.cumsum([len(f) for f in frames], out=blocks[1:])
     data = np.concatenate(frames) if frames else np.zeros(0, np.uint8)
-    return Sources(data, blocks, starts)
+    return SourceArrays(data, blocks, starts)
 
 
 def block_edges(documents: int) -> I64:

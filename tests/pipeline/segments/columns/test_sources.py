@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.segments.columns.merge_sources import merge_sources
-from pipeline.segments.columns.sources import Sources, write_sources
+from pipeline.segments.columns.sources import SourceArrays, write_sources
 from schemas.errors import SedimentError
 from schemas.records import ByteColumn
 
@@ -14,7 +14,7 @@ from schemas.records import ByteColumn
 @given(st.lists(st.binary(max_size=9), max_size=150), st.data())
 def test_any_documents_in_any_order(values: list[bytes], data: st.DataObject) -> None:
     """What is read is what was written, blocks of empty documents included; rows may repeat."""
-    stored = write_sources(ByteColumn.of(values))
+    stored = write_sources(ByteColumn.of(values)).reader()
     assert len(stored.blocks) == -(-len(values) // 64) + 1
     rows = data.draw(st.lists(st.integers(0, len(values) - 1))) if values else []
     assert stored.read(np.array(rows, np.int64)) == [values[r] for r in rows]
@@ -23,16 +23,16 @@ def test_any_documents_in_any_order(values: list[bytes], data: st.DataObject) ->
 def test_a_slice_of_a_buffer_is_compressed_alone() -> None:
     """Starts need not begin at 0."""
     column = ByteColumn.of([b"before", b"one", b"two"]).slice(1, 3)
-    assert write_sources(column).read(np.array([0, 1])) == [b"one", b"two"]
+    assert write_sources(column).reader().read(np.array([0, 1])) == [b"one", b"two"]
 
 
 def test_damage_is_an_error() -> None:
     """A block that cannot be decompressed, or holds something else, is named."""
     stored = write_sources(ByteColumn.of([b"abc" * 50]))
-    broken = Sources(stored.data[::-1].copy(), stored.blocks, stored.starts)
+    broken = SourceArrays(stored.data[::-1].copy(), stored.blocks, stored.starts).reader()
     with pytest.raises(SedimentError, match="source block 0 cannot be decompressed"):
         broken.read(np.array([0]))
-    longer = Sources(stored.data, stored.blocks, stored.starts * 2)
+    longer = SourceArrays(stored.data, stored.blocks, stored.starts * 2).reader()
     with pytest.raises(SedimentError, match="source block 0 holds 150 bytes instead of 300"):
         longer.read(np.array([0]))
 
@@ -44,7 +44,7 @@ def test_merging_is_compressing_what_is_left(sizes: list[int], dropped: int) -> 
     for part, size in enumerate(sizes):
         mine = [b"%d-%d" % (part, row) * (row % 5) for row in range(size)]
         rows = [row for row in range(size) if row % dropped != dropped - 1 or dropped == 1]
-        inputs.append(write_sources(ByteColumn.of(mine)))
+        inputs.append(write_sources(ByteColumn.of(mine)).reader())
         live.append(np.array(rows, np.int64))
         values += [mine[row] for row in rows]
     merged, expected = merge_sources(inputs, live), write_sources(ByteColumn.of(values))
