@@ -26,8 +26,6 @@ from pipeline.app import Node, open_node  # noqa: E402  kernels learn their fold
 from pipeline.catalog.state import IndexState  # noqa: E402
 from pipeline.dsl.parse import parse_search  # noqa: E402
 from pipeline.kernels.murmur2_kernels import partitions_of_keys  # noqa: E402
-from query_api.fanout.local import LocalPartition  # noqa: E402
-from query_api.fanout.merge_aggregations import reduce_aggregations  # noqa: E402
 from schemas.ids import PartitionId  # noqa: E402
 from schemas.query import SearchRequest  # noqa: E402
 from schemas.records import AppendBatch, ByteColumn  # noqa: E402
@@ -157,6 +155,8 @@ class Asked:
     """The newest view of an index of one partition, asked as ``search`` wants it: the steps that the REST side takes."""
 
     def __init__(self, node: Node) -> None:
+        from query_api.fanout.local import LocalPartition
+
         (worker,) = node.workers(INDEX)
         self._searcher = LocalPartition(worker).view()
 
@@ -178,6 +178,8 @@ class Asked:
 
     def buckets(self, request: SearchRequest) -> Any:
         """The aggregation's answer, as REST shows it."""
+        from query_api.fanout.merge_aggregations import reduce_aggregations
+
         searcher = self._searcher
         partials = searcher.query(request, searcher.statistics(request)).aggregations
         return reduce_aggregations(request.aggregations, [partials])

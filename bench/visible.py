@@ -5,10 +5,11 @@
 ``refreshed``   the same, with a refresh asked for after the write, as ``?refresh=true`` does
 """
 
+import itertools
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,16 @@ from bench.rounds import machine, percentiles, print_machine, run_side, save, ta
 PROBES = 100
 SEEN_SECONDS_MAX = 60.0
 BULK_DOCUMENTS = 2_000
+LOADERS = 2
 PAUSE_SECONDS = 0.01
+
+
+def _writes(ids: list[bytes], documents: list[bytes]) -> Any:
+    from pipeline.ingest.ports import Writes
+    from schemas.events import Op
+    from schemas.records import ByteColumn
+
+    return Writes(np.full(len(ids), Op.INDEX, np.uint8), ByteColumn.of(ids), ByteColumn.of(documents))
 
 
 class _Probe:
@@ -28,21 +38,15 @@ class _Probe:
 
     def __init__(self, node: Any, index: Any, documents: list[bytes]) -> None:
         from bench import sediment_side
-        from pipeline.ingest.ports import Writes
-        from schemas.events import Op
-        from schemas.records import ByteColumn
 
         self._node, self._index, self._documents = node, index, documents
         self._workers = node.workers(sediment_side.INDEX)
-        self._writes: Callable[[bytes, bytes], Any] = lambda identifier, document: Writes(
-            np.array([Op.INDEX], np.uint8), ByteColumn.of([identifier]), ByteColumn.of([document])
-        )
         self._number = 0
 
     def _write(self) -> tuple[int, int]:
         document = self._documents[self._number % len(self._documents)]
         self._number += 1
-        outcomes = self._node.writer.write(self._index, self._writes(b"probe-%d" % self._number, document), wait=True)
+        outcomes = self._node.writer.write(self._index, _writes([b"probe-%d" % self._number], [document]), wait=True)
         assert outcomes.offsets[0] >= 0, outcomes.errors
         return int(outcomes.partitions[0]), int(outcomes.offsets[0])
 
@@ -103,7 +107,7 @@ def node(*, path: str, partitions: int, probes: int, kafka: str) -> dict[str, An
             opened.refresh(ours.INDEX)
             opened.flush(ours.INDEX)
             figures["docs_per_second"] = len(ids) / (time.perf_counter() - begin)
-            with _loading(lambda: ours.append_all(opened, index, ids, documents, ours.BATCH_RECORDS), len(ids)) as load:
+            with _loading(opened, index, ids, documents) as load:
                 figures["while loading"] = probe.measure(probes)
             figures["load_docs_per_second"] = load["documents"] / load["seconds"]
             if kafka:
@@ -112,28 +116,40 @@ def node(*, path: str, partitions: int, probes: int, kafka: str) -> dict[str, An
 
 
 class _loading:  # noqa: N801  used as a function
-    """Another thread that loads over and over while the context lasts; how many documents, in which time."""
+    """Threads that write batches over and over while the context lasts, each waiting for its batch to be decided before the
+    next: as fast as the partition takes them, without a backlog in the log, behind which every other write would have to
+    wait. Yields how many documents, in which time.
+    """
 
-    def __init__(self, load: Callable[[], None], size: int) -> None:
-        self._load, self._size = load, size
+    def __init__(self, node: Any, index: Any, ids: list[bytes], documents: list[bytes]) -> None:
+        self._node, self._index, self._ids, self._documents = node, index, ids, documents
         self._stop = threading.Event()
         self._figures = {"documents": 0, "seconds": 0.0}
-        self._thread = threading.Thread(target=self._run)
+        self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(LOADERS)]
+        self._begin = 0.0
 
-    def _run(self) -> None:
-        begin = time.perf_counter()
-        while not self._stop.is_set():
-            self._load()
-            self._figures["documents"] += self._size
-        self._figures["seconds"] = time.perf_counter() - begin
+    def _run(self, number: int) -> None:
+        from bench.sediment_side import BATCH_RECORDS
+
+        starts = range(number * BATCH_RECORDS, len(self._ids) - BATCH_RECORDS + 1, LOADERS * BATCH_RECORDS)
+        for start in itertools.cycle(starts):
+            if self._stop.is_set():
+                return
+            rows = slice(start, start + BATCH_RECORDS)
+            self._node.writer.write(self._index, _writes(self._ids[rows], self._documents[rows]), wait=True)
+            self._figures["documents"] += BATCH_RECORDS
 
     def __enter__(self) -> dict[str, Any]:
-        self._thread.start()
+        self._begin = time.perf_counter()
+        for one in self._threads:
+            one.start()
         return self._figures
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self._figures["seconds"] = time.perf_counter() - self._begin
+        for one in self._threads:
+            one.join()
 
 
 def bulk(*, path: str, clients: int, size: int) -> dict[str, Any]:
