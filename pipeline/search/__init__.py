@@ -9,4 +9,5 @@
 ``collect``: the best rows by several keys.
 ``lookup``: one document's row.
 ``fetch``: rows to hits.
+``warm``: every kernel of searching, compiled ahead.
 """

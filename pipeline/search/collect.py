@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.search.queries.top import Ranked
-from pipeline.search.sort import Rows, Sorter
+from pipeline.search.sort import Column, Rows, Sorter
 from schemas.errors import illegal_argument
 
 I64 = NDArray[np.int64]
@@ -45,7 +45,7 @@ class SortedCollector:
         columns = [s.column(rows) for s in self._sorters]
         keys = [c.keys for c in columns]
         offsets = rows.segment.reader.offsets()[rows.documents]
-        chosen = self._behind(rows, keys)
+        chosen = self._behind(rows, columns)
         chosen = best_of(keys, offsets, chosen, self._k)
         for i in chosen.tolist():
             score = float("nan") if rows.scores is None else float(rows.scores[i])
@@ -54,20 +54,16 @@ class SortedCollector:
         if len(self._best) > 4 * self._k:
             self._best = self._merged()
 
-    def _behind(self, rows: Rows, keys: Sequence[I64]) -> I64:
+    def _behind(self, rows: Rows, columns: Sequence[Column]) -> I64:
         """Positions of the rows that come after ``search_after``."""
         if self._after is None:
             return np.arange(len(rows.documents))
         behind = np.zeros(len(rows.documents), np.bool_)
         level = np.ones(len(rows.documents), np.bool_)
-        for sorter, key, value in zip(self._sorters, keys, self._after, strict=True):
-            limit = sorter.encode(rows.segment, value) if sorter.key.field != "_id" else None
-            if limit is None:
-                raise illegal_argument(
-                    "[search_after] cannot be used with a sort on [_id]: sort on a keyword field that holds it"
-                )
-            behind |= level & (key > limit)
-            level &= key == limit
+        for sorter, column, value in zip(self._sorters, columns, self._after, strict=True):
+            limit = column.limit(value) if column.limit and value is not None else sorter.encode(rows.segment, value)
+            behind |= level & (column.keys > limit)
+            level &= column.keys == limit
         return np.flatnonzero(behind)
 
     def _merged(self) -> list[Sorted]:

@@ -34,6 +34,7 @@ from schemas.query import Node, SearchRequest, SortKey
 from schemas.results import FetchedHit, QueryResult, RowHit, Statistics
 
 COUNT_ALL: Final = np.iinfo(np.int64).max
+PLANS_KEPT: Final = 16
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Searcher:
         self._clock = clock
         kept = cache or SearchCache()
         self._segments = [SegmentQueries(i, s, kept) for i, s in enumerate(view.segments)]
+        self._plans: dict[int, tuple[Node, int, Plan]] = {}
         self._in_order, self._ordered = in_order(self._segments)
 
     @property
@@ -77,7 +79,14 @@ class Searcher:
 
     def compile(self, node: Node, now_ms: int) -> Plan:
         """The plan of a query. Raises ``SedimentError`` where the query does not fit the mapping."""
-        return compile_query(node, Context(self.view.mapping, self.view.index, now_ms))
+        kept = self._plans.get(id(node))
+        if kept is not None and kept[0] is node and kept[1] == now_ms:
+            return kept[2]  # the steps of one search compile the same tree
+        plan = compile_query(node, Context(self.view.mapping, self.view.index, now_ms))
+        if len(self._plans) >= PLANS_KEPT:
+            self._plans.clear()
+        self._plans[id(node)] = (node, now_ms, plan)
+        return plan
 
     # ------------------------------------------------------------------ statistics
 

@@ -7,6 +7,7 @@ Ordinals hold within a segment only, so each segment's best rows are taken by th
 their raw values (``RowHit.sort``: int, float, bytes, None for missing), which hold everywhere.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -37,6 +38,7 @@ class Column:
 
     keys: I64
     raw: Callable[[int], Any]  # position among the documents -> raw value
+    limit: Callable[[Any], int] | None = None  # raw value -> its key, where that depends on the documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +106,22 @@ class Sorter:
             scores = np.zeros(len(rows.documents), np.float32) if rows.scores is None else rows.scores
             return Column(self._directed(ordered_bits(scores.astype(np.float64))), lambda i: float(scores[i]))
         if self.key.field == "_id":
-            ids = rows.segment.reader.ids().take(rows.documents.astype(np.int64)).to_list()
-            order = sorted(range(len(ids)), key=lambda i: ids[i] or b"")
-            keys = np.empty(len(ids), np.int64)
-            keys[order] = np.arange(len(ids))
-            return Column(self._directed(keys), lambda i: ids[i])
+            return self._ids_column(rows)
         places = rows.segment.reader.offsets()[rows.documents] + (self._partition << PARTITION_SHIFT)
         return Column(self._directed(places), lambda i: int(places[i]))
+
+    def _ids_column(self, rows: Rows) -> Column:
+        """Ids have no ordinals: they are ranked among the documents at hand (costly: Elasticsearch advises against it too)."""
+        ids = [i or b"" for i in rows.segment.reader.ids().take(rows.documents.astype(np.int64)).to_list()]
+        ranked = sorted(ids)
+        place = {i: 2 * rank for rank, i in enumerate(ranked)}
+        keys = np.array([place[i] for i in ids], np.int64)
+
+        def limit(value: Any) -> int:
+            at = 2 * bisect_left(ranked, value)
+            return self._direct(at if value in place else at - 1)
+
+        return Column(self._directed(keys), lambda i: ids[i], limit)
 
     def _directed(self, keys: I64) -> I64:
         return ~keys if self.key.descending else keys

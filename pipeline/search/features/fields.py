@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pipeline.json_columns.dates import format_date
+from pipeline.json_columns.dates import format_date, parse_date
+from pipeline.search.values import boolean_of, decimal_of, float_of, text_of
 from pipeline.segments.format import NO_ORDINAL
 from pipeline.segments.reader import SegmentReader
-from schemas.errors import illegal_argument
-from schemas.mapping import Field, FieldType, IndexMapping
+from schemas.errors import SedimentError, illegal_argument
+from schemas.mapping import FLOAT_TYPES, INTEGER_TYPES, Field, FieldType, IndexMapping
 from schemas.query import DocValueField
 
 
@@ -78,14 +79,32 @@ def shown(value: Any, field: Field, form: str) -> Any:
 
 
 def source_values(source: Any, wanted: Sequence[DocValueField], mapping: IndexMapping) -> dict[str, list[Any]]:
-    """Values of fields from the parsed source, as a flat list each; dates in the format asked for stay as they are written."""
+    """Values of fields from the parsed source, as a flat list each; dates in the format asked for, or their field's."""
     found: dict[str, list[Any]] = {}
     for one in wanted:
         for field in matching(one.field, mapping):
-            values = [v for v in at_path(source, field.source) if v is not None]
+            held = [v for v in at_path(source, field.source) if v is not None]
+            values = [v for value in held if (v := _normal(value, field, one.format)) is not None]
             if values:
                 found[field.path] = values
     return found
+
+
+def _normal(value: Any, field: Field, form: str) -> Any:
+    """A source's value as its field takes it; None where the field leaves it out or cannot take it."""
+    try:
+        if field.type is FieldType.DATE:
+            return format_date(parse_date(text_of(value), field.format), form or field.format)
+        if field.type in INTEGER_TYPES:
+            return int(decimal_of(value))
+        if field.type in FLOAT_TYPES:
+            return float_of(value, field)
+        if field.type is FieldType.BOOLEAN:
+            return boolean_of(value)
+    except SedimentError:
+        return None
+    text = text_of(value)
+    return None if field.ignore_above is not None and len(text) > field.ignore_above else text
 
 
 def at_path(source: Any, path: str) -> list[Any]:

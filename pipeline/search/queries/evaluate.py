@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.analysis.scratch import frozen
 from pipeline.search.cache import SearchCache
 from pipeline.search.kernels.phrase_kernels import match_phrase
 from pipeline.search.kernels.score_kernels import (
@@ -28,7 +29,10 @@ from pipeline.search.queries.plan import (
     NumberSpan,
     PhraseScore,
     Plan,
+    TermPattern,
     TermScore,
+    TermSet,
+    TermSpan,
 )
 from pipeline.search.queries.selection import (
     NO_DOCUMENTS,
@@ -45,6 +49,7 @@ from schemas.mapping import FieldType
 from schemas.results import FieldStatistics
 
 NOTHING: Final = Matches(NO_DOCUMENTS, np.empty(0, np.float32))
+REMEMBERED_TERMS_MAX: Final = 16
 # Filters that read a whole column are worth remembering; those over postings are as quick as a lookup.
 _REMEMBERED: Final = (NumberSpan, HasValue)
 
@@ -77,7 +82,7 @@ class SegmentQueries:
     @property
     def alive(self) -> Selection:
         """The live rows."""
-        return Selection(self.size, mask=self.view.alive if self.view.dead else None)
+        return Selection(self.size, mask=frozen(self.view.alive) if self.view.dead else None)
 
     @property
     def rows_in_order(self) -> bool:
@@ -122,12 +127,22 @@ class SegmentQueries:
         """What ``filter`` and ``must_not`` leave."""
         found = Selection(self.size)
         for part in plan.filter:
-            found = found.both(self.select(part))
+            found = found.both(self._filter(part))
         for part in plan.must_not:
             if found.nothing:
                 return found
-            found = found.without(self.select(part))
+            found = found.without(self._filter(part))
         return found
+
+    def _filter(self, plan: Plan) -> Selection:
+        """A filter's documents; leaves with postings are remembered, as filters recur where queries do not."""
+        inner = plan.inner if isinstance(plan, Constant) else plan
+        if not isinstance(inner, TermScore | TermPattern | TermSpan) and not (
+            isinstance(inner, TermSet) and len(inner.terms) <= REMEMBERED_TERMS_MAX
+        ):
+            return self.select(plan)
+        key = (self._segment, inner)
+        return self._cache.get_mask(key, self.size, lambda: select_leaf(self.reader, inner).compact())
 
     # ------------------------------------------------------------------ scoring
 
@@ -181,7 +196,9 @@ class SegmentQueries:
         norms = self.reader.norms(path)
         if norms is not None:
             return norms
-        return self._cache.get_mask((self._segment, "no norms"), self.size, lambda: np.zeros(self.size, np.uint8))
+        return self._cache.get_mask(
+            (self._segment, "no norms"), self.size, lambda: frozen(np.zeros(self.size, np.uint8))
+        )
 
     def _phrase(self, plan: PhraseScore) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
         """Documents with the phrase and its frequency in each."""
@@ -281,7 +298,7 @@ class SegmentQueries:
             return 0 if found is None else found[3]
         selection = select_leaf(self.reader, TermScore(path, term))
         if selection.documents is not None:
-            return count_alive(selection.documents, self.view.alive)
+            return count_alive(selection.documents, frozen(self.view.alive))
         return selection.both(self.alive).count()
 
     def live_field(self, path: str) -> FieldStatistics:

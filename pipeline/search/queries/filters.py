@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.analysis.scratch import frozen
 from pipeline.search.kernels.column_kernels import find_ids, keys_of_ids, mark_any_of, mark_span
 from pipeline.search.kernels.score_kernels import documents_of_term
 from pipeline.search.queries.plan import (
@@ -30,7 +31,7 @@ from pipeline.segments.reader import SegmentReader
 from schemas.mapping import FieldType
 from schemas.records import ByteColumn
 
-NO_STARTS: Final = np.empty(0, np.int64)
+NO_STARTS: Final = frozen(np.empty(0, np.int64))
 _INT64: Final = np.iinfo(np.int64)
 
 
@@ -146,7 +147,7 @@ def _number_set(reader: SegmentReader, plan: NumberSet) -> Selection:
         return nothing(reader.meta.documents)
     values, starts, present = column
     mask = np.empty(reader.meta.documents, np.bool_)
-    mark_any_of(values, starts, plan.values.astype(values.dtype), mask)
+    mark_any_of(values, starts, frozen(plan.values.astype(values.dtype)), mask)
     return Selection(reader.meta.documents, mask=mask if present is None else mask & present)
 
 

@@ -61,6 +61,12 @@ class Selection:
         mask[self.documents] = True
         return mask
 
+    def compact(self) -> "Selection":
+        """In the form that costs less."""
+        if self.documents is not None and len(self.documents) * DENSE_SHARE > self.size:
+            return Selection(self.size, mask=self.as_mask())
+        return self
+
     def both(self, other: "Selection") -> "Selection":
         """Documents in both."""
         if self.everything or other.nothing:

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.analysis.scratch import frozen
 from pipeline.search.kernels.top_kernels import count_any, push_scores, top_of_all, top_of_any, top_of_term
 from pipeline.search.queries.evaluate import SegmentQueries, TermWeights
 from pipeline.search.queries.plan import Combine, Plan, TermScore
@@ -18,7 +19,7 @@ from pipeline.search.queries.selection import Matches
 from pipeline.segments.columns.postings import Postings
 from schemas.mapping import INVERTED_TYPES, IndexMapping
 
-NO_MASK = np.empty(0, np.bool_)
+NO_MASK = frozen(np.empty(0, np.bool_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,10 @@ class Heap:
         """Best first."""
         size = self.size
         order = np.lexsort((self.offsets[:size], -self.scores[:size]))
+        scores, rows, offsets = self.scores[order].tolist(), self.rows[order].tolist(), self.offsets[order].tolist()
         return [
             Ranked(score, row >> 32, row & 0xFFFFFFFF, offset)
-            for score, row, offset in zip(
-                self.scores[order].tolist(), self.rows[order].tolist(), self.offsets[order].tolist(), strict=True
-            )
+            for score, row, offset in zip(scores, rows, offsets, strict=True)
         ]
 
 
@@ -149,7 +149,7 @@ class TopSearch:
             allowed = allowed.both(segment.restriction(limit))
         if allowed.nothing:
             return None
-        return NO_MASK if allowed.everything else allowed.as_mask()
+        return NO_MASK if allowed.everything else frozen(allowed.as_mask())
 
     def count(self, wanted: int) -> int:
         """How many documents match; any number from ``wanted`` on means: at least so many."""

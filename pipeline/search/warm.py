@@ -1,0 +1,77 @@
+"""Compile the kernels of searching ahead of the first request."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # kernels may be imported only once the cache folder is chosen
+    from collections.abc import Sequence
+
+    from pipeline.segments.view import PartitionView
+    from schemas.query import Node
+
+
+def warm() -> None:
+    """Search a small segment, one row of it dead, in every way there is a kernel for."""
+    from pipeline.search.searcher import Searcher
+    from schemas.query import SearchRequest, SortKey
+
+    searcher = Searcher(_view())
+    for query in _queries():
+        for request in (
+            SearchRequest(query=query, size=1, track_total_hits=-1),
+            SearchRequest(query=query, min_score=0.0),
+            SearchRequest(query=query, sort=[SortKey("_doc")]),
+        ):
+            searcher.query(request, searcher.statistics(request))
+
+
+def _view() -> "PartitionView":
+    import numpy as np
+
+    from pipeline.json_columns.columns import BytesValues, NumberValues
+    from pipeline.segments.build import build_segment
+    from pipeline.segments.reader import SegmentReader
+    from pipeline.segments.view import PartitionView, SegmentView
+    from schemas.ids import IndexName, LogOffset, PartitionId, SegmentId, TopicName
+    from schemas.mapping import parse_mapping
+    from schemas.records import ByteColumn
+
+    types = {"t": "text", "k": "keyword", "n": "long", "x": "double"}
+    mapping = parse_mapping({"properties": {name: {"type": kind} for name, kind in types.items()}})
+    rows, words, numbers = np.arange(3, dtype=np.int32), ByteColumn.of([b"a b", b"a b", b"b c a"]), np.arange(3)
+    texts = BytesValues(rows, words)
+    data = build_segment(
+        segment_id=SegmentId("warm"), schema_version=0, documents=3, mapping=mapping, ids=words, sources=words,
+        columns={
+            "t": texts, "k": texts, "n": NumberValues(rows, numbers), "x": NumberValues(rows, numbers.astype(np.float64))
+        },
+        seq_nos=numbers, versions=numbers, offsets=numbers, timestamps=numbers,
+    )  # fmt: skip
+    alive = np.array([True, False, True])
+    segment = SegmentView(SegmentReader(data.meta, data.arrays), alive, 1, 1)
+    return PartitionView(IndexName("warm"), TopicName("warm"), PartitionId(0), LogOffset(3), 0, mapping, [segment])
+
+
+def _queries() -> "Sequence[Node]":
+    from schemas.query import (
+        Bool,
+        DisMax,
+        Ids,
+        Match,
+        MatchPhrase,
+        Operator,
+        Prefix,
+        Range,
+        Term,
+        Terms,
+    )
+
+    one, two = Match(field="t", text="a"), Match(field="t", text="a b")
+    return (
+        one, two, Match(field="t", text="a b", operator=Operator.AND), Term(field="k", value="a b"),
+        MatchPhrase(field="t", text="a b"), MatchPhrase(field="t", text="a b", slop=1),
+        DisMax(queries=[one, two]), Bool(must=[two], should=[one, Term(field="n", value=1)]),
+        Bool(filter=[Terms(field="t", values=["a", "c"]), Prefix(field="t", value="a")], must=[two]),
+        Bool(filter=[one, Term(field="t", value="b")]),
+        Range(field="n", gte=0), Range(field="x", gte=0), Terms(field="n", values=[0]), Terms(field="x", values=[0]),
+        Ids(values=["a b"]),
+    )  # fmt: skip
