@@ -20,6 +20,7 @@ PROCESSES = 2
 # "module:function"; the slowest first, so that they do not end last
 WARM_FUNCTIONS: tuple[str, ...] = (
     "pipeline.segments.warm:warm",
+    "pipeline.search.warm:warm",
     "pipeline.segments.ids:warm",
     "pipeline.json_columns.kernels.warm:warm",
     "pipeline.kernels.warm:warm_shared",
