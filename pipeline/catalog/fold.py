@@ -59,7 +59,7 @@ def index_by_uuid(state: CatalogState, uuid: str) -> IndexState:
 def fields_max(settings: Mapping[str, str]) -> int:
     """The limit of fields that an index's settings name."""
     text = settings.get("mapping.total_fields.limit", "")
-    return int(text) if text.isdigit() else FIELDS_MAX
+    return int(text) if text.isdecimal() and len(text) <= 9 else FIELDS_MAX
 
 
 def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tuple[CatalogState, Outcome]:

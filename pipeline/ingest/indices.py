@@ -1,5 +1,6 @@
 """The use case of managing indices: check what is asked, make the topic, propose to the control log, mark the partition logs."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +14,7 @@ from pipeline.catalog.state import IndexState
 from pipeline.ingest.ports import DecisionSource
 from pipeline.log.ports import Log, TopicInfo
 from schemas import events
-from schemas.errors import SedimentError, conflict, illegal_argument, not_found
+from schemas.errors import ErrorKind, SedimentError, conflict, illegal_argument, not_found
 from schemas.ids import IndexName, LogOffset, PartitionId, TopicName
 from schemas.limits import PARTITIONS_MAX
 from schemas.records import AppendBatch, ByteColumn
@@ -76,10 +77,10 @@ class IndexService:
                 index_uuid=existing.uuid,
                 status=400,
             )
-        flat = flatten_settings(settings)
+        flat = {k: v for k, v in flatten_settings(settings).items() if v is not None}
         check_settings(flat)
         topic = topic_of(name, self._parts.topic_prefix)
-        info = self._topic(topic, flat)
+        info, made = self._topic(topic, flat)
         command = CreateIndex(
             name=name,
             uuid=self._parts.new_uuid(),
@@ -90,26 +91,39 @@ class IndexService:
         )
         try:
             created = self._parts.catalog.propose(command)
-        except SedimentError:
-            if self._parts.log.end_offset(topic, PartitionId(0)) == LogOffset(0) and self.index(name) is None:
+        except SedimentError as error:
+            refused = error.kind in {
+                ErrorKind.INVALID,
+                ErrorKind.CONFLICT,
+            }  # else the command may be in the log all the same
+            if made and refused and self.index(name) is None and not self._has_records(info):
                 self._parts.log.delete_topic(topic)
             raise
         assert created is not None
         self._parts.serving(created)
         return created
 
-    def _topic(self, topic: TopicName, settings: Mapping[str, str]) -> TopicInfo:
+    def _has_records(self, topic: TopicInfo) -> bool:
+        return any(self._parts.log.end_offset(topic.name, PartitionId(p)) > 0 for p in range(topic.partitions))
+
+    def _topic(self, topic: TopicName, settings: Mapping[str, str]) -> tuple[TopicInfo, bool]:
+        """The topic, and whether it was made here."""
         asked = settings.get("number_of_shards")
         partitions = _partitions(asked) if asked is not None else self._parts.partitions_default
         known = self._parts.log.topic(topic)
         if known is None:
-            return self._parts.log.create_topic(topic, partitions)
+            try:
+                return self._parts.log.create_topic(topic, partitions), True
+            except SedimentError as error:  # somebody else was faster
+                known = self._parts.log.topic(topic)
+                if error.code != "topic_exists" or known is None:
+                    raise
         if asked is not None and known.partitions != partitions:
             raise illegal_argument(
                 f"topic [{topic}] exists with {known.partitions} partitions: ask for number_of_shards "
                 f"[{known.partitions}] or leave it out"
             )
-        return known
+        return known, False
 
     def delete(self, name: IndexName) -> None:
         """Delete index, topic and data."""
@@ -122,17 +136,19 @@ class IndexService:
                 raise
 
     def put_mapping(self, name: IndexName, mappings: Mapping[str, Any]) -> IndexState:
-        """Merge fields into the mapping; a marker in every partition log says from which offset on it holds."""
+        """Merge fields into the mapping; a marker in every partition log says from which offset on it holds.
+
+        What changes nothing is marked too: the markers of an earlier call may not have been written.
+        """
         index = self._known(name)
         changed = self._parts.catalog.propose(PutMapping(index.uuid, mappings))
         assert changed is not None
-        if changed.schema_version != index.schema_version:
-            self._mark(changed)
+        self._mark(changed, self._parts.catalog.explicit_version(index.uuid))
         return changed
 
-    def _mark(self, index: IndexState) -> None:
+    def _mark(self, index: IndexState, version: int) -> None:
         """Write the marker, and wait until the partitions have read it: the next write of this client finds it in force."""
-        headers = ((events.OP, b"mapping"), (events.SCHEMA_VERSION, str(index.schema_version).encode()))
+        headers = ((events.OP, b"mapping"), (events.SCHEMA_VERSION, str(version).encode()))
         null = ByteColumn.of([None])
         batch = AppendBatch(null, null, np.array([self._parts.clock_ms()], np.int64), {0: headers})
         for number in range(index.partitions):
@@ -163,7 +179,7 @@ class IndexService:
 
 
 def _partitions(text: str) -> int:
-    if not text.lstrip("-").isdigit():
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
         raise illegal_argument(f"Failed to parse value [{text}] for setting [index.number_of_shards]")
     partitions = int(text)
     if partitions < 1:
@@ -203,7 +219,7 @@ def check_settings(flat: Mapping[str, Any]) -> None:
                 f"unknown setting [index.{name}] please check that any required plugins are installed, or check the "
                 "breaking changes documentation for removed settings"
             )
-        if name == "number_of_replicas" and not str(value).isdigit():
+        if name == "number_of_replicas" and not re.fullmatch(r"[0-9]{1,9}", str(value)):
             raise illegal_argument(
                 f"Failed to parse value [{value}] for setting [index.number_of_replicas] must be >= 0"
             )
@@ -222,7 +238,7 @@ def refresh_ms(text: str) -> int:
         return int(text)
     for unit in sorted(_UNITS_MS, key=len, reverse=True):
         number = text.removesuffix(unit)
-        if number != text and number.strip().replace(".", "", 1).isdigit():
+        if number != text and re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", number.strip()):
             return int(float(number) * _UNITS_MS[unit])
     raise illegal_argument(
         f"failed to parse setting [index.refresh_interval] with value [{text}] as a time value: unit is missing or unrecognized"

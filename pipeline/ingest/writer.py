@@ -3,9 +3,11 @@
 Columns in, columns out: per write there is Python work only where it carries options or headers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+import base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from pipeline.log.ports import Log
 from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from schemas import events
+from schemas.errors import SedimentError
 from schemas.ids import LogOffset, PartitionId
 from schemas.records import AppendBatch, ByteColumn, Headers
 
@@ -60,8 +63,10 @@ class LogWriter:
         timeout_s: float = 60.0,
         traceparent: bytes = b"",
     ) -> Outcomes:
-        """Append and (with ``wait``) return what the partitions decided."""
-        ids = self._with_ids(writes)
+        """Append and (with ``wait``) return what the partitions decided. Where only some partitions took their writes, the others'
+        rows carry the error; where none did, it is raised.
+        """
+        ids = self._with_ids(writes, request_id)
         faults = self._check.faults(writes)
         answer = _Answer(len(writes), ids, index.primary_term)
         for row, fault in faults.items():
@@ -75,20 +80,21 @@ class LogWriter:
             if len(parts) == 1:
                 self._write_partition(request, *parts[0], answer)
             else:
-                tasks = [self._parts.executor.submit(self._write_partition, request, p, r, answer) for p, r in parts]
-                for task in tasks:
-                    task.result()
+                submit = self._parts.executor.submit
+                _gather([(r, submit(self._write_partition, request, p, r, answer)) for p, r in parts], answer)
         self._measure(index, writes, answer)
         return answer.outcomes()
 
-    def _with_ids(self, writes: Writes) -> ByteColumn:
+    def _with_ids(self, writes: Writes, request_id: str) -> ByteColumn:
+        """The ids, fresh ones where there is none: of a request that may be sent again the same ones each time."""
         nulls = writes.ids.nulls
         if nulls is None or not nulls.any():
             return writes.ids
         ids = writes.ids.to_list()
         rows = np.flatnonzero(nulls).tolist()
-        for row, fresh in zip(rows, self._parts.new_ids(len(rows)), strict=True):
-            ids[row] = fresh
+        fresh = [_repeatable_id(request_id, row) for row in rows] if request_id else self._parts.new_ids(len(rows))
+        for row, one in zip(rows, fresh, strict=True):
+            ids[row] = one
         return ByteColumn.of(ids)
 
     def _partitions(self, index: IndexState, ids: ByteColumn, options: Mapping[int, WriteOptions]) -> NDArray[np.int32]:
@@ -108,6 +114,9 @@ class LogWriter:
             self._append(request, PartitionId(partition), rows[start : start + APPEND_RECORDS_MAX], answer)
 
     def _append(self, request: "_Request", partition: PartitionId, rows: I64, answer: "_Answer") -> None:
+        decisions = None
+        if request.timeout_s is not None:  # first: where nobody decides, nothing is appended
+            decisions = self._parts.decisions.decisions(request.index, partition)
         everything = len(rows) == len(request.writes)
         sources = request.writes.sources
         batch = AppendBatch(
@@ -119,9 +128,8 @@ class LogWriter:
         with self._parts.metrics.timed(names.INGEST_SECONDS, index=request.index.name):
             offsets = self._parts.log.append(request.index.topic, partition, batch)
         answer.offsets[rows] = offsets
-        if request.timeout_s is None or not len(rows):
+        if decisions is None or request.timeout_s is None or not len(rows):
             return
-        decisions = self._parts.decisions.decisions(request.index, partition)
         decisions.wait(LogOffset(int(offsets[-1]) + 1), request.timeout_s)
         results, seq_nos, versions, errors = decisions.of(offsets)
         answer.results[rows] = results
@@ -188,6 +196,29 @@ def _option_headers(options: WriteOptions) -> Headers:
     if options.version_type != "internal":
         given.append((events.VERSION_TYPE, options.version_type.encode()))
     return tuple(given)
+
+
+def _repeatable_id(request_id: str, row: int) -> bytes:
+    """120 bits of a digest as 20 characters, like other generated ids."""
+    return base64.urlsafe_b64encode(blake2b(f"{request_id}/{row}".encode(), digest_size=15).digest())
+
+
+def _gather(tasks: Iterable[tuple[I64, Future[None]]], answer: "_Answer") -> None:
+    """Wait for all partitions. Raises the first failure where all failed."""
+    failed: list[tuple[I64, SedimentError]] = []
+    done = 0
+    for rows, task in tasks:
+        try:
+            task.result()
+            done += 1
+        except SedimentError as error:
+            failed.append((rows, error))
+    if failed and not done:
+        raise failed[0][1]
+    for rows, why in failed:
+        fault = WriteError(why.code, why.message, why.kind.status, why.details)
+        for row in rows[answer.offsets[rows] < 0].tolist():
+            answer.refuse(row, fault)
 
 
 class _Answer:

@@ -14,10 +14,13 @@ OBJECT = {"type": "object"}
 
 
 def create(
-    name: str = "books", uuid: str = "u1", properties: dict[str, Any] | None = None, **settings: str
+    name: str = "books",
+    uuid: str = "u1",
+    properties: dict[str, Any] | None = None,
+    settings: dict[str, str] | None = None,
 ) -> CreateIndex:
     """A new index of two partitions."""
-    return CreateIndex(name, uuid, name, 2, settings, {"properties": properties or {}})
+    return CreateIndex(name, uuid, name, 2, settings or {}, {"properties": properties or {}})
 
 
 def add(fields: dict[str, Any], offset: int = 0, partition: int = 0, uuid: str = "u1") -> AddFields:

@@ -55,7 +55,7 @@ def test_the_first_of_two_equal_names_wins() -> None:
 def test_deleting_forgets_everything_of_an_index() -> None:
     """Versions and refusals go with the index; its name is free again."""
     state, outcomes = folded(
-        create(**{"mapping.total_fields.limit": "1"}), add({"a": LONG, "b": LONG}), DeleteIndex("u1")
+        create(settings={"mapping.total_fields.limit": "1"}), add({"a": LONG, "b": LONG}), DeleteIndex("u1")
     )
     assert isinstance(outcomes[1], SedimentError)
     assert outcomes[2] is None
@@ -123,7 +123,7 @@ def test_a_mapping_that_contradicts_itself_is_refused(fields: dict) -> None:
 def test_a_refused_proposal_stays_refused() -> None:
     """After the limit was raised, the same (partition, offset) is refused with the same words; another offset is not."""
     state, outcomes = folded(
-        create(properties={"a": LONG}, **{"mapping.total_fields.limit": "2"}),
+        create(properties={"a": LONG}, settings={"mapping.total_fields.limit": "2"}),
         add({"b": LONG, "c": LONG}, 7),
         PutSettings("u1", {"mapping.total_fields.limit": None}),
         add({"b": LONG, "c": LONG}, 7),
@@ -155,7 +155,7 @@ def test_a_field_keeps_how_it_was_born() -> None:
 def test_settings_are_laid_over_and_taken_away() -> None:
     """None takes a setting away; commands for an index that is gone are refused."""
     state, outcomes = folded(
-        create(refresh_interval="1s"),
+        create(settings={"refresh_interval": "1s"}),
         PutSettings("u1", {"refresh_interval": None, "priority": "3"}),
         PutSettings("u9", {}),
     )
