@@ -19,7 +19,7 @@ from pipeline.kernels.cache import default_base, use_cache
 PROCESSES = 2
 # "module:function"; the slowest first, so that they do not end last
 WARM_FUNCTIONS: tuple[str, ...] = (
-    "pipeline.segments.warm:warm",
+    "pipeline.segments.merge:warm",
     "pipeline.search.warm:warm",
     "pipeline.segments.ids:warm",
     "pipeline.json_columns.kernels.warm:warm",

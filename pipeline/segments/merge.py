@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.analysis.registry import build_analyzer
+from pipeline.json_columns.columns import BytesValues, NumberValues
+from pipeline.segments.build import build_segment
 from pipeline.segments.columns.inverted import NO_NORMS, Fields, finished, narrowed, padded
 from pipeline.segments.columns.merge_inverted import (
     Dictionaries,
@@ -24,7 +27,7 @@ from pipeline.segments.columns.terms import gather
 from pipeline.segments.format import NO_ORDINAL, Array, FieldMeta, SegmentData, SegmentMeta
 from pipeline.segments.reader import SegmentReader
 from schemas.ids import NO_OFFSET, SegmentId
-from schemas.mapping import IndexMapping
+from schemas.mapping import IndexMapping, parse_mapping
 from schemas.records import ByteColumn
 
 I64 = NDArray[np.int64]
@@ -244,3 +247,39 @@ def _live_values(values: NDArray[Any], column: Numbers | Ordinals, part: _Input)
         values = values[column.present]
     rows = part.doc_map[rows_of(column.starts, column.present, part.reader.documents)]
     return rows[rows >= 0], values[rows >= 0]
+
+
+def warm() -> None:
+    """Compile the kernels of text analysis and of segments: build, read and merge a small segment of every kind of field."""
+    mapping = parse_mapping({"properties": {"t": {"type": "text"}, "k": {"type": "keyword"}, "n": {"type": "long"}}})
+    rows = np.arange(2, dtype=np.int32)
+    words = ByteColumn.of([b"one two", "zwei drei Straße".encode()])
+    numbers = np.arange(2, dtype=np.int64)
+    data = build_segment(
+        segment_id=SegmentId("warm"),
+        schema_version=0,
+        documents=2,
+        columns={
+            "t": BytesValues(rows, words),
+            "k": BytesValues(rows, words),
+            "n": NumberValues(rows, numbers),
+        },
+        mapping=mapping,
+        ids=words,
+        seq_nos=numbers,
+        versions=numbers,
+        offsets=numbers,
+        timestamps=numbers,
+        sources=words,
+    )
+    reader = SegmentReader(data.meta, data.arrays)
+    terms, postings = reader.terms("t"), reader.postings("t")
+    assert terms is not None
+    assert postings is not None
+    terms.lookup(b"one")
+    terms.lookup_many(words)
+    postings.positions(0)
+    postings.mark(numbers, np.zeros(2, np.bool_))
+    build_analyzer().analyze("one")
+    inputs = [(reader, np.ones(2, np.bool_))]
+    merge_segments(inputs, segment_id=SegmentId("warm"), schema_version=0, mapping=mapping)

@@ -1,11 +1,16 @@
 """Merging against building the living documents in one go."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.analysis.tokenize_kernels import tokenize_values
+from pipeline.segments.columns.invert_kernels import encode_terms
+from pipeline.segments.columns.merge_kernels import merge_postings
 from pipeline.segments.format import SegmentData
-from pipeline.segments.merge import Merged, merge_segments
+from pipeline.segments.merge import Merged, merge_segments, warm
 from pipeline.segments.reader import SegmentReader
 from schemas.ids import SegmentId
 from tests.pipeline.segments.documents import MAPPING, Document, documents, segment_of
@@ -91,3 +96,13 @@ def test_nothing_left_is_an_empty_segment() -> None:
     assert merged.data.meta.documents == 0
     assert merged.data.meta.fields == ()
     assert_same(merged.data, segment_of([]))
+
+
+def test_nothing_is_compiled_after_warming() -> None:
+    """Building a segment from other columns adds no new version of a kernel."""
+    warm()
+    kernels: list[Any] = [tokenize_values, encode_terms, merge_postings]
+    versions = [len(k.signatures) for k in kernels]
+    segment_of([Document({"text": [b"a", b"b"], "stopped": [b"the x"], "tag": [b"t", b"u"]})] * 3)
+    assert versions == [len(k.signatures) for k in kernels]
+    assert min(versions) == 1
