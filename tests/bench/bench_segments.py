@@ -1,6 +1,6 @@
 """How fast columns become segments: `python tests/bench/bench_segments.py [documents] [batch]`.
 
-Prints documents per second of processor time on one core, best of three: tokenise, sort terms, invert and encode, keywords, numbers, sources, the whole
+Prints documents per second of processor time, best of three: tokenise, sort terms, invert and encode, keywords, sources, the whole
 build; then the merge of all batches. Corpus: commit messages.
 """
 
