@@ -13,7 +13,12 @@ import numpy as np
 from pipeline.json_columns import conversions
 from pipeline.json_columns.columns import BytesValues, Extracted, NumberValues, Reject, Values
 from pipeline.json_columns.inference import Unknown, infer
-from pipeline.json_columns.kernels.tape_kernels import EMPTY_ARRAY, KIND, NULL, OBJECT
+from pipeline.json_columns.kernels.scalar_kernels import (
+    EMPTY_ARRAY,
+    KIND,
+    NULL,
+    OBJECT,
+)
 from pipeline.json_columns.kernels.value_kernels import keep_rows, order_by_group
 from pipeline.json_columns.paths import Meaning, Place, resolution
 from pipeline.json_columns.rejects import Problems, not_an_object, refused

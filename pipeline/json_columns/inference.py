@@ -2,7 +2,8 @@
 
 The type comes from the first value of the field in the document. The document's further values must fit that type, as
 they would if the field had been mapped so before; otherwise the document is rejected. Documents are judged one by one
-(their first values may differ), but those that infer the same type are checked together, as a column.
+(their first values may differ), but all unknown names of a batch are worked on at once: the leaves of one (name,
+document) pair are neighbours, and pairs are compared by a key, name * documents + document.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,8 @@ import numpy as np
 from pipeline.json_columns import conversions
 from pipeline.json_columns.columns import NewField
 from pipeline.json_columns.dates import parse_dates
-from pipeline.json_columns.kernels.number_kernels import (
-    HARD,
-    IS_OBJECT,
-    NOT_FINITE,
-    TAKEN,
-    parse_numbers,
-)
-from pipeline.json_columns.kernels.tape_kernels import (
+from pipeline.json_columns.kernels.number_kernels import HARD, IS_OBJECT, NOT_FINITE, TAKEN, parse_numbers
+from pipeline.json_columns.kernels.scalar_kernels import (
     DECIMAL,
     EMPTY_ARRAY,
     FALSE,
@@ -32,15 +27,23 @@ from pipeline.json_columns.kernels.tape_kernels import (
     WHOLE,
 )
 from pipeline.json_columns.paths import Meaning, Place
-from pipeline.json_columns.rejects import Problems, bad_value, not_an_object, refused, text_of, through_leaf, too_deep
+from pipeline.json_columns.rejects import (
+    Problems,
+    Reason,
+    bad_value,
+    not_an_object,
+    text_of,
+    through_leaf,
+    too_deep,
+)
 from pipeline.json_columns.scanner import Tape
-from pipeline.kernels.arrays import I32Array, U8Array
+from pipeline.kernels.arrays import BoolArray, I32Array, I64Array, U8Array
 from schemas.limits import FIELD_DEPTH_MAX
-from schemas.mapping import FieldType, IndexMapping, build_field
+from schemas.mapping import Field, FieldType, IndexMapping, build_field
 
 DATE_FORMAT_STRICT = "strict_date_optional_time"
 DATE_FORMAT_SLASHES = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis"
-TEXT, LONG, FLOAT, BOOLEAN, DATE, DATE_SLASHES = range(6)
+TEXT, LONG, FLOAT, BOOLEAN, DATE, DATE_SLASHES, NO_TYPE = range(7)
 DEFINITIONS: Sequence[Mapping[str, object]] = (
     {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}},
     {"type": "long"},
@@ -63,81 +66,166 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """The documents that give a name a value: rows ascending, the first leaf of each, its inferred type."""
+class _Firsts:
+    """The first leaf of each (name, document) pair among some leaves; ``keys`` ascend."""
 
-    place: Place
+    keys: I64Array
+    owners: I64Array  # which name
     rows: I32Array
     leaves: I32Array
-    types: U8Array
+
+    def having(self, chosen: BoolArray | I64Array) -> "_Firsts":
+        """Some of them: where a mask is set, or by position."""
+        return _Firsts(self.keys[chosen], self.owners[chosen], self.rows[chosen], self.leaves[chosen])
+
+
+_NONE = np.empty(0, np.int64)
+_NO_FIRSTS = _Firsts(_NONE, _NONE, _NONE.astype(np.int32), _NONE.astype(np.int32))
 
 
 @dataclass(slots=True)
 class Candidates:
     """Names that may become fields, if a document that has them is not rejected for other reasons."""
 
-    scalars: list[_Seen] = field(default_factory=list)
-    objects: list[_Seen] = field(default_factory=list)
-    inhabited: dict[str, list[I32Array]] = field(default_factory=dict)  # object: rows with something below
+    places: Sequence[Place] = ()
+    scalars: _Firsts = field(default_factory=lambda: _NO_FIRSTS)
+    objects: _Firsts = field(default_factory=lambda: _NO_FIRSTS)
+    types: U8Array = field(default_factory=lambda: np.empty(0, np.uint8))  # of the scalars
 
     def without(self, rejected: set[int]) -> Sequence[NewField]:
         """The new fields, each by the first document that has it and is not rejected, in document order."""
         refuse = np.fromiter(rejected, np.int32, len(rejected))
-        found: list[tuple[int, NewField]] = []
-        for seen in self.scalars:
-            at = _first_outside(seen.rows, refuse)
-            if at >= 0:
-                definition = DEFINITIONS[seen.types[at]]
-                found.append((int(seen.leaves[at]), NewField(int(seen.rows[at]), seen.place.name, definition)))
-        for seen in self.objects:
-            implied = self.inhabited.get(seen.place.name, [])
-            at = _first_outside(seen.rows, np.concatenate([refuse, *implied]))
-            if at >= 0:
-                new = NewField(int(seen.rows[at]), seen.place.name, OBJECT_DEFINITION)
-                found.append((int(seen.leaves[at]), new))
-        by_path: dict[str, NewField] = {}
-        for _, new in sorted(found, key=lambda pair: pair[0]):  # a scalar in one document, an object in another
-            by_path.setdefault(new.path, new)
-        return tuple(by_path.values())
+        found: dict[str, tuple[int, NewField]] = {}
+        for firsts, types in ((self.scalars, self.types), (self.objects, None)):
+            accepted = np.flatnonzero(~np.isin(firsts.rows, refuse))
+            _, at = np.unique(firsts.owners[accepted], return_index=True)
+            for i in accepted[at].tolist():
+                name = self.places[firsts.owners[i]].name
+                definition = OBJECT_DEFINITION if types is None else DEFINITIONS[types[i]]
+                leaf, new = int(firsts.leaves[i]), NewField(int(firsts.rows[i]), name, definition)
+                if name not in found or leaf < found[name][0]:  # a scalar in one document, an object in another
+                    found[name] = leaf, new
+        return tuple(new for _, new in sorted(found.values(), key=lambda pair: pair[0]))
 
 
 def infer(tape: Tape, mapping: IndexMapping, unknown: Sequence[Unknown], problems: Problems) -> Candidates:
     """What unknown names could become; documents that contradict themselves are added to ``problems``."""
-    found = Candidates()
-    for one in unknown:
-        scalars, objects = _split(tape, mapping, one)
-        if len(scalars.rows):
-            found.scalars.append(scalars)
-            _check_values(tape, one, scalars, objects, problems)
-        if len(objects.rows):
-            found.objects.append(objects)
-            if one.place.depth > FIELD_DEPTH_MAX:
-                problems.add(objects.leaves, 0, refused(too_deep(one.place.name)))
-    _check_parents(found, problems)
-    return found
+    if not unknown:
+        return Candidates()
+    return _Inference(tape, unknown).candidates(mapping, problems)
 
 
-def _first_outside(rows: I32Array, refused_rows: I32Array) -> int:
-    """The first position whose row is not refused, -1 if there is none."""
-    free = np.flatnonzero(~np.isin(rows, refused_rows)) if len(refused_rows) else np.arange(len(rows))
-    return int(free[0]) if len(free) else -1
+class _Inference:
+    """The unknown names of one batch."""
+
+    def __init__(self, tape: Tape, unknown: Sequence[Unknown]) -> None:
+        self.tape = tape
+        self.places = [one.place for one in unknown]
+        self.leaves: I32Array = np.concatenate([one.leaves for one in unknown])
+        self.owners = np.repeat(np.arange(len(unknown)), [len(one.leaves) for one in unknown])
+        self.rows = tape.leaves.rows[self.leaves]
+        self.keys = self.owners * tape.rows + self.rows
+        self.kinds = tape.leaves.kinds[self.leaves] & KIND
+        self.by_leaf = np.argsort(self.leaves, kind="stable")
+
+    def candidates(self, mapping: IndexMapping, problems: Problems) -> Candidates:
+        """First values, their types, and what contradicts them."""
+        is_object = self.kinds == OBJECT
+        scalars = self._firsts(~is_object & (self.kinds != NULL) & (self.kinds != EMPTY_ARRAY))
+        objects = self._firsts(is_object)
+        types = _types(self.tape, mapping, scalars.leaves)
+        self._check_values(scalars, objects, types, problems)
+        inhabited = self._check_parents(scalars, objects, types, problems)
+        deep = np.array([place.depth > FIELD_DEPTH_MAX for place in self.places])[objects.owners]
+        problems.add(objects.leaves[deep], 0, lambda text, fate, leaf: too_deep(self._place(leaf).name))
+        return Candidates(self.places, scalars, objects.having(~np.isin(objects.keys, inhabited)), types)
+
+    def _firsts(self, mask: BoolArray) -> _Firsts:
+        keys = self.keys[mask]
+        first = np.flatnonzero(mask)[np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])]
+        return _Firsts(self.keys[first], self.owners[first], self.rows[first], self.leaves[first])
+
+    def _place(self, leaf: int) -> Place:
+        at = self.by_leaf[np.searchsorted(self.leaves, leaf, sorter=self.by_leaf)]
+        return self.places[int(self.owners[at])]
+
+    def _check_values(self, scalars: _Firsts, objects: _Firsts, types: U8Array, problems: Problems) -> None:
+        """Further values of a document must fit the type that its first one infers."""
+        _, i, j = np.intersect1d(scalars.keys, objects.keys, assume_unique=True, return_indices=True)
+        late = scalars.leaves[i][objects.leaves[j] < scalars.leaves[i]]
+        problems.add(late, 0, lambda text, fate, leaf: not_an_object(self._place(leaf).name)(text, fate, leaf))
+        if not len(scalars.keys):
+            return
+        at = np.minimum(np.searchsorted(scalars.keys, self.keys), len(scalars.keys) - 1)
+        type_of_leaf = np.where(scalars.keys[at] == self.keys, types[at], NO_TYPE)
+        for kind in np.unique(types).tolist():
+            self._check_type(kind, self.leaves[type_of_leaf == kind], problems)
+
+    def _check_type(self, kind: int, leaves: I32Array, problems: Problems) -> None:
+        found = Problems()
+        if kind == TEXT:  # takes every scalar
+            found.add(
+                leaves[(self.tape.leaves.kinds[leaves] & KIND) == OBJECT], IS_OBJECT, bad_value(_as_field(kind, ""))
+            )
+        else:
+            one = _as_field(kind, "")
+            conversions.BY_TYPE[one.type](self.tape, one, leaves, found)
+
+        def words(text: str, fate: int, leaf: int) -> Reason:
+            return bad_value(_as_field(kind, self._place(leaf).name))(text, fate, leaf)
+
+        for wrong, fates in zip(found.leaves, found.fates, strict=True):
+            problems.add(wrong, fates, words)
+
+    def _check_parents(self, scalars: _Firsts, objects: _Firsts, types: U8Array, problems: Problems) -> I64Array:
+        """A name with a value cannot have others below it (``{"a": 1, "a.b": 2}``). Keys of pairs with something below."""
+        above = self._parents()
+        owners = np.concatenate([scalars.owners, objects.owners])
+        rows, leaves = np.concatenate([scalars.rows, objects.rows]), np.concatenate([scalars.leaves, objects.leaves])
+        inhabited = [_NONE]
+        while True:
+            owners = above[owners]
+            some = owners >= 0
+            if not some.any():
+                return np.concatenate(inhabited)
+            owners, rows, leaves = owners[some], rows[some], leaves[some]
+            keys = owners * self.tape.rows + rows
+            inhabited.append(keys)
+            if len(scalars.keys):
+                at = np.minimum(np.searchsorted(scalars.keys, keys), len(scalars.keys) - 1)
+                clash = np.flatnonzero(scalars.keys[at] == keys)
+                self._add_clashes(scalars.having(at[clash]), types[at[clash]], leaves[clash], problems)
+
+    def _add_clashes(self, above: _Firsts, types: U8Array, below: I32Array, problems: Problems) -> None:
+        """Of a value and something below it the later one is to blame."""
+        first = above.leaves < below
+        later = above.leaves[~first]
+        problems.add(later, 0, lambda text, fate, leaf: not_an_object(self._place(leaf).name)(text, fate, leaf))
+        for owner in np.unique(above.owners[first]).tolist():
+            name, chosen = self.places[owner].name, first & (above.owners == owner)
+
+            def words(text: str, fate: int, leaf: int, name: str = name) -> Reason:
+                return through_leaf(self._place(leaf).name, name, str(DEFINITIONS[fate]["type"]))
+
+            problems.add(below[chosen], types[chosen], words)
+
+    def _parents(self) -> I64Array:
+        """For each name the nearest name above it that has leaves, -1 where there is none."""
+        owner_of = {id(place): i for i, place in enumerate(self.places)}
+        above = np.full(len(self.places), -1, np.int64)
+        for i, place in enumerate(self.places):
+            parent = place.parent
+            while parent is not None and parent.meaning is Meaning.UNKNOWN:
+                if id(parent) in owner_of:
+                    above[i] = owner_of[id(parent)]
+                    break
+                parent = parent.parent
+        return above
 
 
-def _split(tape: Tape, mapping: IndexMapping, one: Unknown) -> tuple[_Seen, _Seen]:
-    """The first scalar and the first object of each document."""
-    kinds = tape.leaves.kinds[one.leaves] & KIND
-    is_object = kinds == OBJECT
-    is_scalar = ~is_object & (kinds != NULL) & (kinds != EMPTY_ARRAY)
-    scalar_rows, scalars = _firsts(tape, one.leaves[is_scalar])
-    object_rows, objects = _firsts(tape, one.leaves[is_object])
-    types = _types(tape, mapping, scalars)
-    nothing = np.zeros(len(objects), np.uint8)
-    return _Seen(one.place, scalar_rows, scalars, types), _Seen(one.place, object_rows, objects, nothing)
-
-
-def _firsts(tape: Tape, leaves: I32Array) -> tuple[I32Array, I32Array]:
-    rows, first = np.unique(tape.leaves.rows[leaves], return_index=True)
-    return rows, leaves[first]
+def _as_field(kind: int, path: str) -> Field:
+    definition = DEFINITIONS[kind]
+    return build_field(path, FieldType(str(definition["type"])), path, definition)
 
 
 def _types(tape: Tape, mapping: IndexMapping, leaves: I32Array) -> U8Array:
@@ -178,48 +266,3 @@ def _is_long(text: str) -> bool:
         return False
     number, _ = conversions.whole_number(text)
     return -(1 << 63) <= number < 1 << 63
-
-
-def _check_values(tape: Tape, one: Unknown, scalars: _Seen, objects: _Seen, problems: Problems) -> None:
-    """Further values of a document must fit the type that its first one infers."""
-    both, in_scalars, in_objects = np.intersect1d(scalars.rows, objects.rows, assume_unique=True, return_indices=True)
-    if len(both):
-        earlier = objects.leaves[in_objects] < scalars.leaves[in_scalars]
-        problems.add(scalars.leaves[in_scalars][earlier], 0, not_an_object(one.place.name))
-    type_of_row = np.full(tape.rows, len(DEFINITIONS), np.uint8)
-    type_of_row[scalars.rows] = scalars.types
-    types = type_of_row[tape.leaves.rows[one.leaves]]
-    for kind in np.unique(scalars.types):
-        definition = DEFINITIONS[kind]
-        as_field = build_field(one.place.name, FieldType(str(definition["type"])), one.place.name, definition)
-        leaves = one.leaves[types == kind]
-        if kind == TEXT:  # takes every scalar
-            wrong = leaves[(tape.leaves.kinds[leaves] & KIND) == OBJECT]
-            problems.add(wrong, IS_OBJECT, bad_value(as_field))
-        else:
-            conversions.BY_TYPE[as_field.type](tape, as_field, leaves, problems)
-
-
-def _check_parents(found: Candidates, problems: Problems) -> None:
-    """A name with a value cannot have others below it (``{"a": 1, "a.b": 2}``); notes which objects have something below."""
-    with_value = {seen.place.name: seen for seen in found.scalars}
-    for seen in [*found.scalars, *found.objects]:
-        parent = seen.place.parent
-        while parent is not None and parent.meaning is Meaning.UNKNOWN:
-            found.inhabited.setdefault(parent.name, []).append(seen.rows)
-            above = with_value.get(parent.name)
-            if above is not None:
-                _check_parent(above, seen, problems)
-            parent = parent.parent
-
-
-def _check_parent(above: _Seen, below: _Seen, problems: Problems) -> None:
-    both, i, j = np.intersect1d(above.rows, below.rows, assume_unique=True, return_indices=True)
-    if not len(both):
-        return
-    first = above.leaves[i] < below.leaves[j]
-    for kind in np.unique(above.types[i]):
-        chosen = first & (above.types[i] == kind)
-        reason = through_leaf(below.place.name, above.place.name, str(DEFINITIONS[kind]["type"]))
-        problems.add(below.leaves[j][chosen], 0, refused(reason))
-    problems.add(above.leaves[i][~first], 0, not_an_object(above.place.name))

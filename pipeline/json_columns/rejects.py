@@ -21,14 +21,16 @@ from pipeline.json_columns.kernels.number_kernels import (
     NOT_FINITE,
     OUT_OF_RANGE,
 )
+from pipeline.json_columns.kernels.scalar_kernels import (
+    ESCAPED_FLAG,
+    KIND,
+    STRING,
+)
 from pipeline.json_columns.kernels.tape_kernels import (
     DOCUMENT_PATHS_MAX,
     DUPLICATE_KEY,
     EMPTY_DOCUMENT,
-    ESCAPED_FLAG,
     KEY_BYTES_MAX,
-    KIND,
-    STRING,
     TapeArrays,
 )
 from pipeline.kernels.arrays import I32Array, I64Array, U8Array
@@ -78,7 +80,7 @@ class Reason:
     field: str = ""
 
 
-Wording = Callable[[str, int], Reason]  # (the value as text, its fate) -> reason
+Wording = Callable[[str, int, int], Reason]  # (the value as text, its fate, its leaf) -> reason
 
 
 @dataclass(slots=True)
@@ -134,7 +136,7 @@ def text_of(tape: Leaves, leaf: int, bytes_max: int | None = None) -> str:
 def bad_value(one: Field) -> Wording:
     """A value that a field's type does not take."""
 
-    def words(text: str, fate: int) -> Reason:
+    def words(text: str, fate: int, leaf: int) -> Reason:
         reason = f"failed to parse field [{one.path}] of type [{one.type.value}]. Preview of field's value: '{text}'"
         return Reason(reason, cause=_cause(one, text, fate), field=one.path)
 
@@ -144,7 +146,7 @@ def bad_value(one: Field) -> Wording:
 def immense_term(one: Field) -> Wording:
     """A keyword longer than Lucene's longest term."""
 
-    def words(text: str, fate: int) -> Reason:
+    def words(text: str, fate: int, leaf: int) -> Reason:
         reason = (
             f'Document contains at least one immense term in field="{one.path}" (whose UTF8 encoding is longer than the '
             f"max length {KEYWORD_BYTES_MAX}), all of which were skipped. Please correct the analyzer to not produce such "
@@ -159,12 +161,12 @@ def not_an_object(path: str) -> Wording:
     """A scalar where the mapping has an object."""
     name = path.rpartition(".")[2]
     reason = f"object mapping for [{path}] tried to parse field [{name}] as object, but found a concrete value"
-    return lambda text, fate: Reason(reason, field=path)
+    return lambda text, fate, leaf: Reason(reason, field=path)
 
 
 def refused(reason: Reason) -> Wording:
     """A path that may not be, whatever its value."""
-    return lambda text, fate: reason
+    return lambda text, fate, leaf: reason
 
 
 def strict(name: str, parent: str) -> Reason:
@@ -215,7 +217,7 @@ def _reject(tape: Leaves, leaf: int, fate: int, wording: Wording) -> Reject:
     text = text_of(tape, leaf, bytes_max=4 * PREVIEW_CHARACTERS_MAX)
     if len(text) > PREVIEW_CHARACTERS_MAX:
         text = text[:PREVIEW_CHARACTERS_MAX] + "..."
-    found = wording(text, fate)
+    found = wording(text, fate, leaf)
     position = start - int(tape.starts[row]) - (int(tape.leaves.kinds[leaf]) & KIND == STRING)
     return Reject(row, found.code, found.reason, found.field, position, found.cause)
 

@@ -191,7 +191,7 @@ def raw(tape: Tape, path: tuple[str, ...]) -> Slices:
     """The source slices at a path: rows int32[v] ascending, starts and ends int64[v] in ``tape.data``, kinds uint8[v].
 
     A string's slice lies between its quotes and is not unescaped (``kinds & ESCAPED_FLAG``: it has escapes); the
-    kinds are those of ``kernels.tape_kernels``. An object's slice holds its braces, an empty array's its brackets.
+    kinds are those of ``kernels.scalar_kernels``. An object's slice holds its braces, an empty array's its brackets.
     """
     try:
         number = tape.paths().index(path)

@@ -9,7 +9,7 @@ is exact for w of up to 19 digits; where digits were cut off and w and w + 1 dis
 
 import numpy as np
 
-from pipeline.json_columns.kernels.tape_kernels import (
+from pipeline.json_columns.kernels.scalar_kernels import (
     DECIMAL,
     EMPTY_ARRAY,
     ESCAPED_FLAG,
@@ -20,6 +20,8 @@ from pipeline.json_columns.kernels.tape_kernels import (
     STRING,
     TRUE,
     WHOLE,
+)
+from pipeline.json_columns.kernels.tape_kernels import (
     TapeArrays,
 )
 from pipeline.kernels.arrays import F64Array, I32Array, I64Array, U8Array, U64Array

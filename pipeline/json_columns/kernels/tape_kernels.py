@@ -19,7 +19,6 @@ import numpy as np
 
 from pipeline.json_columns.kernels.mask_kernels import (
     FULL,
-    NON_ASCII,
     ZERO,
     check_escapes,
     count_bits,
@@ -27,20 +26,23 @@ from pipeline.json_columns.kernels.mask_kernels import (
     unescape,
     utf8_error_at,
 )
+from pipeline.json_columns.kernels.scalar_kernels import (
+    EMPTY_ARRAY,
+    ESCAPED_FLAG,
+    IN_ARRAY_FLAG,
+    NON_ASCII_FLAG,
+    OBJECT,
+    STRING,
+    UNEXPECTED,
+    read_scalar,
+)
 from pipeline.kernels.arrays import BoolArray, I32Array, I64Array, U8Array, U64Array
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, load64
 from schemas.limits import DEPTH_MAX
 
-# the low three bits of a leaf's kind, and its flags
-EMPTY_ARRAY, STRING, WHOLE, DECIMAL, TRUE, FALSE, NULL, OBJECT = range(8)
-KIND = 7
-ESCAPED_FLAG = 8  # the string has escapes
-NON_ASCII_FLAG = NON_ASCII  # 16: the string has characters beyond ASCII
-IN_ARRAY_FLAG = 32
-
 # codes of errors; their words stand in json_columns.rejects
-UNEXPECTED, TRUNCATED, _ESCAPE, CONTROL, _SURROGATE, BAD_UTF8, TOO_DEEP, NOT_A_NUMBER = range(1, 9)
+_unexpected, TRUNCATED, _escape, CONTROL, _surrogate, BAD_UTF8, TOO_DEEP, _not_a_number = range(1, 9)
 TRAILING, NOT_AN_OBJECT, DUPLICATE_KEY, TOO_MANY_PATHS, KEY_TOO_LONG, EMPTY_DOCUMENT = range(9, 15)
 
 DOCUMENT_PATHS_MAX = 10_000  # distinct paths of one document
@@ -62,11 +64,6 @@ KEY_BYTES_MAX = 50_000  # as Jackson's limit of a name
 
 MULTIPLY_A = np.uint64(0x9E3779B97F4A7C15)
 MULTIPLY_B = np.uint64(0xD6E8FEB86659FD93)
-MINUS = 45
-PLUS = 43
-WORD_TRUE, WORD_FALSE, WORD_NULL, WORD_NAN, WORD_INFINITY = (
-    np.uint64(int.from_bytes(word, "little")) for word in (b"true", b"false", b"null", b"NaN", b"Infinity")
-)
 
 
 class PathArrays(NamedTuple):
@@ -111,78 +108,6 @@ class Scratch(NamedTuple):
     escapes: U64Array
     hard: U64Array
     highs: U64Array
-
-
-@kernel
-def is_word(base: int, p: int, left: int, word: int, length: int) -> bool:
-    """Are the next bytes this word?"""
-    return left >= length and (load64(base, p) & (FULL >> np.uint64(64 - 8 * length))) == word
-
-
-@kernel
-def skip_digits(data: U8Array, p: int, end: int) -> int:
-    """The first position that is not a digit."""
-    while p < end and data[p] >= 48 and data[p] <= 57:
-        p += 1
-    return p
-
-
-@kernel
-def read_number(data: U8Array, base: int, p: int, end: int) -> tuple[int, int]:
-    """Kind and end of the number at p; kind < 0: minus an error code."""
-    kind = WHOLE
-    if data[p] == MINUS:
-        p += 1
-    if p < end and data[p] == 48:
-        p += 1
-    else:
-        q = skip_digits(data, p, end)
-        if q == p:
-            return (-NOT_A_NUMBER if is_word(base, p, end - p, WORD_INFINITY, 8) else -UNEXPECTED), p
-        p = q
-    if p < end and data[p] == 46:
-        q = skip_digits(data, p + 1, end)
-        kind = DECIMAL
-        if q == p + 1:
-            return -UNEXPECTED, p
-        p = q
-    if p < end and (data[p] | 32) == 101:
-        p += 1
-        kind = DECIMAL
-        if p < end and (data[p] == PLUS or data[p] == MINUS):
-            p += 1
-        q = skip_digits(data, p, end)
-        if q == p:
-            return -UNEXPECTED, p
-        p = q
-    return kind, p
-
-
-@kernel
-def read_scalar(data: U8Array, base: int, p: int, end: int) -> tuple[int, int]:
-    """Kind and end of the literal or number at p; kind < 0: minus an error code."""
-    c = data[p]
-    left = end - p
-    kind = -UNEXPECTED
-    q = p
-    if c == MINUS or (c >= 48 and c <= 57):
-        kind, q = read_number(data, base, p, end)
-    elif c == 116 and is_word(base, p, left, WORD_TRUE, 4):
-        kind = TRUE
-        q = p + 4
-    elif c == 102 and is_word(base, p, left, WORD_FALSE, 5):
-        kind = FALSE
-        q = p + 5
-    elif c == 110 and is_word(base, p, left, WORD_NULL, 4):
-        kind = NULL
-        q = p + 4
-    elif is_word(base, p, left, WORD_NAN, 3) or is_word(base, p, left, WORD_INFINITY, 8):
-        kind = -NOT_A_NUMBER
-    if kind > 0 and q < end:  # white space or an operator must follow
-        c = data[q]
-        if not (c == 44 or c == 125 or c == 93 or c == 32 or c == 10 or c == 13 or c == 9):
-            kind = -UNEXPECTED
-    return kind, q
 
 
 @kernel(inline="always")

@@ -9,13 +9,15 @@ import numpy as np
 
 from pipeline.json_columns.kernels.mask_kernels import ZERO, high_mask, unescape
 from pipeline.json_columns.kernels.number_kernels import ABSENT, IS_NULL, IS_OBJECT, TAKEN
-from pipeline.json_columns.kernels.tape_kernels import (
+from pipeline.json_columns.kernels.scalar_kernels import (
     EMPTY_ARRAY,
     ESCAPED_FLAG,
     KIND,
     NON_ASCII_FLAG,
     NULL,
     OBJECT,
+)
+from pipeline.json_columns.kernels.tape_kernels import (
     TapeArrays,
 )
 from pipeline.kernels.arrays import BoolArray, I32Array, I64Array, U8Array

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.json_columns import scanner as module
-from pipeline.json_columns.kernels.tape_kernels import (
+from pipeline.json_columns.kernels.scalar_kernels import (
     EMPTY_ARRAY,
     ESCAPED_FLAG,
     KIND,
