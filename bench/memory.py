@@ -8,7 +8,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from bench import corpus as corpora
 from bench.rounds import MARK, ROOT, machine, print_machine, save, table
 
 SAMPLE_SECONDS = 0.25
+REST_SECONDS = 10.0
 PROGRESS = b"PROGRESS "
 PICTURE = ROOT / "docs" / "images" / "memory.svg"
 
 
 def load(*, path: str, partitions: int, settings: dict[str, Any]) -> dict[str, Any]:
-    """The side that is watched: tells how many documents it has appended as it goes."""
+    """The side that is watched: tells how many documents a search sees as it goes."""
     from bench import sediment_side as ours
 
     corpus = corpora.load(Path(path))
@@ -33,23 +35,40 @@ def load(*, path: str, partitions: int, settings: dict[str, Any]) -> dict[str, A
     ):
         _say(0)
         index = ours.create(node, corpus.fields, partitions=partitions)
-        done, begin = 0, time.perf_counter()
-        for ids, documents in corpus.batches(ours.BATCH_RECORDS):
-            ours.append(node, index, ids, documents)
-            done += len(ids)
-            _say(done)
-        ours.wait_applied(node)
-        node.refresh(ours.INDEX)
-        node.flush(ours.INDEX)
-        seconds = time.perf_counter() - begin
-        _say(done)
-        time.sleep(2.0)  # what is left at rest
+        begin = time.perf_counter()
+        with _telling(lambda: ours.visible_documents(node)):
+            for ids, documents in corpus.batches(ours.BATCH_RECORDS):
+                ours.append(node, index, ids, documents)
+            appended = time.perf_counter() - begin
+            ours.wait_applied(node)
+            node.refresh(ours.INDEX)
+            node.flush(ours.INDEX)
+            seconds = time.perf_counter() - begin
+            time.sleep(REST_SECONDS)  # what merges still take, and what is left at rest
         budgets = node.settings.memory
     return {
         "docs_per_second": corpus.documents / seconds,
         "seconds": seconds,
+        "appending_seconds": appended,
         "budgets": {name: getattr(budgets, name) for name in ("arrays_bytes", "sources_bytes", "writes_bytes")},
     }
+
+
+@contextmanager
+def _telling(documents: Callable[[], int]) -> Iterator[None]:
+    """Say how many there are, several times a second, while the context lasts."""
+    stop = threading.Event()
+
+    def tell() -> None:
+        while not stop.wait(SAMPLE_SECONDS / 2):
+            _say(documents())
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+    _say(documents())
 
 
 def _say(documents: int) -> None:
@@ -120,7 +139,7 @@ def picture(samples: Sequence[Sequence[float]], title: str, path: Path) -> None:
     left.set_ylabel("resident MB")
     left.set_ylim(bottom=0)
     right = left.twinx()
-    right.plot(seconds, [s[1] / 1e3 for s in samples], color="#e45756", label="documents in the log")
+    right.plot(seconds, [s[1] / 1e3 for s in samples], color="#e45756", label="documents that a search sees")
     right.set_ylabel("thousand documents")
     right.set_ylim(bottom=0)
     left.legend(loc="upper left")
