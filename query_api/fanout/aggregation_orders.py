@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.search.aggregations.partials import Buckets, Partial, Values
+from pipeline.search.aggregations.partials import Buckets, Partial, Values, keys_at
 from query_api.fanout.metric_values import STATS, metric_column
 from schemas.aggregations import (
     Aggregation,
@@ -141,7 +141,7 @@ def ordered(
         counts[: len(numbers)] = partial.counts[numbers]
     ranks = np.arange(len(every))
     if absent:
-        keys = [partial.keys[i] for i in numbers.tolist()] + list(absent)
+        keys = keys_at(partial, numbers) + list(absent)
         ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
     columns: list[NDArray[Any]] = []
     for path, ascending in agg.order:
@@ -152,5 +152,10 @@ def ordered(
         else:
             column = order_column(path, agg, partial.children, every)
         columns.append(column if ascending else -column)
-    order = np.lexsort([ranks, *reversed(columns)])[:limit].tolist()
-    return [(int(every[i]), partial.keys[every[i]] if i < len(numbers) else absent[i - len(numbers)]) for i in order]
+    order = np.lexsort([ranks, *reversed(columns)])[:limit]
+    real = order < len(numbers)
+    found = iter(keys_at(partial, numbers[order[real]]))
+    return [
+        (number, next(found) if number >= 0 else absent[at - len(numbers)])
+        for at, number in zip(order.tolist(), every[order].tolist(), strict=True)
+    ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.search.aggregations.histograms import rounding_of
 from pipeline.search.aggregations.merge import merge_all
-from pipeline.search.aggregations.partials import UNIVERSE, Buckets, Partial, from_wire, to_wire
+from pipeline.search.aggregations.partials import UNIVERSE, Buckets, Partial, from_wire, keys_at, to_wire
 from pipeline.search.aggregations.rounding import check_buckets
 from query_api.fanout.aggregation_orders import check_order, ordered
 from query_api.fanout.aggregation_values import as_string, bucket_key, java_double, number_key
@@ -118,7 +118,7 @@ class _Renderer:
             some = some[partial.counts[low:high] >= agg.min_doc_count]
             absent: list[Any] = []
             if agg.min_doc_count == 0:
-                present = {partial.keys[i] for i in range(low, high)}
+                present = set(keys_at(partial, np.arange(low, high)))
                 absent = [key for key in universe if key not in present]
             chosen = ordered(agg, partial, some, absent, agg.size)
             shown = sum(int(partial.counts[n]) for n, _ in chosen if n >= 0)
@@ -159,7 +159,7 @@ class _Renderer:
             some = some[partial.counts[low:high] >= max(agg.min_doc_count, 1)]
             absent: list[Any] = []
             if agg.min_doc_count == 0:
-                held = [partial.keys[i] for i in some.tolist()]
+                held = keys_at(partial, some)
                 every = _steps(agg, partial, held)
                 check_buckets(self.buckets + len(numbers) + len(every))
                 found = set(held)
@@ -222,7 +222,7 @@ def _ranges(partial: Buckets, wanted: I64) -> list[tuple[int, int]]:
 def _universe(partial: Buckets) -> list[Any]:
     """The keys that exist somewhere."""
     end = int(np.searchsorted(partial.parents, UNIVERSE, side="right"))
-    return [partial.keys[i] for i in range(end)]
+    return keys_at(partial, np.arange(end))
 
 
 def _slot_numbers(partial: Buckets, wanted: I64, slots: int) -> list[int]:

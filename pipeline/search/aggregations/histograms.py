@@ -17,7 +17,7 @@ from pipeline.search.aggregations.fields import (
 )
 from pipeline.search.aggregations.partials import Buckets, Shown
 from pipeline.search.aggregations.rounding import Rounding
-from pipeline.search.aggregations.terms import first_of_document, group
+from pipeline.search.aggregations.terms import coded, first_of_document, group
 from schemas.aggregations import DateHistogramAggregation, HistogramAggregation
 
 I64 = NDArray[np.int64]
@@ -93,8 +93,7 @@ def _with_bounds(agg: DateHistogramAggregation, source: Source, rounding: Roundi
 
 
 def _grouped(index: I64, values: NDArray[Any], shown: Shown, parents: I64) -> tuple[Buckets, I64, I64]:
-    distinct, codes = np.unique(values, return_inverse=True)
-    codes = codes.reshape(-1)
+    distinct, codes = coded(values)
     kept = first_of_document(index, codes)
     index, codes = index[kept], codes[kept]
     bucket, of, code, counts = group(parents[index], codes, len(distinct))

@@ -61,6 +61,14 @@ class Values:
 Partial = Buckets | Values
 
 
+def keys_at(partial: Buckets, numbers: I64) -> list[Any]:
+    """The keys of these buckets as Python's values."""
+    if isinstance(partial.keys, list):
+        return [partial.keys[i] for i in numbers.tolist()]
+    found: list[Any] = partial.keys[numbers].tolist()
+    return found
+
+
 def to_wire(partial: Partial) -> dict[str, Any]:
     """The partial as dicts, strings, numbers and bytes."""
     shown = partial.shown

@@ -84,8 +84,7 @@ def _collect_numbers(
         kept = _allowed_numbers(name, agg, source, values)
         index, values = index[kept], values[kept]
         everywhere = everywhere[_allowed_numbers(name, agg, source, everywhere)]
-    distinct, codes = np.unique(values, return_inverse=True)
-    codes = codes.reshape(-1)
+    distinct, codes = coded(values)
     kept = first_of_document(index, codes)
     index, codes = index[kept], codes[kept]
     bucket, of, code, counts = group(parents[index], codes, len(distinct))
@@ -95,6 +94,15 @@ def _collect_numbers(
         keys = np.concatenate([keys, everywhere])
         counts = np.concatenate([counts, np.zeros(len(everywhere), np.int64)])
     return Buckets(of, keys, counts, source.shown), index, bucket
+
+
+def coded(values: NDArray[Any]) -> tuple[NDArray[Any], I64]:
+    """(distinct values ascending, number of each value among them)."""
+    distinct = np.unique(values)
+    if len(distinct) * 8 < len(values):  # looking up in a short array is faster than sorting positions
+        return distinct, np.searchsorted(distinct, values)
+    distinct, codes = np.unique(values, return_inverse=True)
+    return distinct, codes.reshape(-1)
 
 
 def group(parents: I64, codes: I64, code_count: int) -> tuple[I64, I64, I64, I64]:
