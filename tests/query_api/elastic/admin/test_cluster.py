@@ -1,0 +1,36 @@
+"""query_api.elastic.admin.cluster: what the cluster says of itself."""
+
+import pytest
+
+from schemas.errors import unavailable
+from tests.query_api.fakes import Client
+
+
+async def test_health(client: Client) -> None:
+    """Green while every partition answers, yellow while one recovers, red where one is away."""
+    await client.send("PUT", "/a", {"settings": {"number_of_shards": 2}})
+    whole = await client.json("GET", "/_cluster/health?level=indices")
+    assert (whole["status"], whole["active_shards"], whole["indices"]["a"]["number_of_shards"]) == ("green", 2, 2)
+    client.node.parts["a"][0].state = "recovering"
+    assert (await client.json("GET", "/_cluster/health/a"))["status"] == "yellow"
+    client.node.parts["a"][1].failure = unavailable("unavailable", "away")
+    assert (await client.json("GET", "/_cluster/health"))["status"] == "red"
+    late = await client.send("GET", "/_cluster/health?wait_for_status=green&timeout=1ms")
+    assert (late.status_code, late.json()["timed_out"]) == (408, True)
+
+
+async def test_counts(client: Client) -> None:
+    """_stats, _cluster/stats and _nodes add up."""
+    await client.send("PUT", "/a/_doc/1", {})
+    assert (await client.json("GET", "/a/_stats"))["indices"]["a"]["total"]["docs"]["count"] == 1
+    assert "indices" not in await client.json("GET", "/_stats?level=cluster")
+    assert (await client.json("GET", "/_cluster/stats"))["indices"]["docs"]["count"] == 1
+    assert (await client.json("GET", "/_nodes"))["_nodes"]["total"] == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/_cluster/health?level=x", "/_cluster/health?wait_for_status=blue", "/_cluster/health?x=1"]
+)
+async def test_bad_parameters(client: Client, path: str) -> None:
+    """Refused."""
+    assert (await client.send("GET", path)).status_code == 400
