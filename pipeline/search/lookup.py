@@ -27,7 +27,7 @@ def provenance_of(reader: SegmentReader, document: int, topic: str, partition: i
         partition=partition,
         offset=int(reader.offsets()[document]),
         timestamp_ms=int(reader.timestamps()[document]),
-        schema_version=reader.meta.schema_version,
+        schema_version=int(reader.schema_versions()[document]),
         segment=reader.meta.id,
     )
 

@@ -24,6 +24,7 @@ from pipeline.segments.columns.inverted import (
 )
 from pipeline.segments.columns.numbers import Slotted, present_of, slot, sort_within
 from pipeline.segments.columns.sources import write_sources
+from pipeline.segments.digest import source_hashes
 from pipeline.segments.format import NO_ORDINAL, Array, FieldMeta, SegmentData, SegmentMeta
 from schemas.ids import NO_OFFSET, SegmentId
 from schemas.mapping import Field, FieldType, IndexMapping
@@ -60,6 +61,7 @@ def build_segment(  # noqa: PLR0913  the columns of a batch, by name
         "version": versions,
         "offset": offsets,
         "timestamp": timestamps,
+        "schema": np.full(documents, schema_version, np.int32),
     }
     if routing is not None and routing.nbytes:
         arrays |= _byte_arrays("routing", routing)
@@ -69,6 +71,7 @@ def build_segment(  # noqa: PLR0913  the columns of a batch, by name
         fields.append(field)
         arrays |= {f"f{field.number}/{name}": array for name, array in made.items()}
     arrays |= write_sources(sources).fields()
+    arrays["source/hash"] = source_hashes(sources)
     meta = SegmentMeta(
         id=segment_id,
         documents=documents,

@@ -15,6 +15,8 @@ seq_no             int64[n]          the operation that wrote the document
 version            int64[n]          its version
 offset             int64[n]          its record's offset in the log
 timestamp          int64[n]          its record's timestamp, ms
+schema             int32[n]          the schema version under which it was indexed
+source/hash        uint64[n, 2]      a hash of its source (``pipeline.segments.digest``)
 routing/data …     (optional)        routing values (empty: none)
 source/data        uint8             zstd blocks of SOURCE_BLOCK_DOCS documents each (source bytes one after another)
 source/blocks      int64[b + 1]      where each block begins in source/data

@@ -69,6 +69,8 @@ def merge_segments(
         "version": _rows([r.versions() for r in readers], parts),
         "offset": offsets,
         "timestamp": _rows([r.timestamps() for r in readers], parts),
+        "schema": _rows([r.schema_versions() for r in readers], parts),
+        "source/hash": _rows([r.source_hashes() for r in readers], parts),
         **_routing(parts),
     }
     fields: list[FieldMeta] = []

@@ -138,6 +138,14 @@ class SegmentReader:
         """int64[n]: each record's timestamp, ms."""
         return self._get("timestamp")
 
+    def schema_versions(self) -> NDArray[np.int32]:
+        """int32[n]: the schema version under which each document was indexed."""
+        return self._get("schema")
+
+    def source_hashes(self) -> NDArray[np.uint64]:
+        """uint64[n, 2]: the hash of each document's source (see ``digest``)."""
+        return self._get("source/hash")
+
     def sources(self, documents: I64) -> list[bytes]:
         """The sources of these documents, in this order; each block is decompressed once."""
         return self.stored().read(documents)
