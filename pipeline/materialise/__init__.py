@@ -1,10 +1,6 @@
 """The stream worker: log records become segments, exactly once.
 
-``apply`` — decide records in log order and build in-memory segments
-``decide_kernels`` — versions, conflicts, sequence numbers
-``updates`` — partial updates
-``requests`` — retried requests are decided once
-``outcomes`` — what was decided for recent offsets
+``apply`` — decide records in log order (``decisions``) and build in-memory segments
 ``dead_letters`` — records that cannot be indexed
 ``live_segments`` — the segments of a partition while they change
 ``state`` — when to refresh, commit, compact and merge

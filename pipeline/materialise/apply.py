@@ -1,35 +1,38 @@
 """Apply records: decide them in log order and turn what they write into an in-memory segment.
 
-``Materialiser`` holds one partition's state and changes it only through ``apply``, ``install_merge`` and ``install_stored``. It knows no clock, no
-thread and no disk; the result of a record depends on the records before it and on the catalog, never on how the log was cut into batches.
+``Materialiser`` holds one partition's state and changes it only through ``apply`` and what ``commit`` and ``merger`` install. It knows no clock,
+no thread and no disk; the result of a record depends on the records before it and on the catalog, never on how the log was cut into batches.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.analysis.scratch import Scratch
 from pipeline.catalog.state import Refusal
-from pipeline.json_columns.columns import Extracted, Reject
+from pipeline.json_columns.columns import Extracted
 from pipeline.json_columns.extract import extract, select
 from pipeline.json_columns.scanner import Scanner
-from pipeline.materialise import dead_letters, updates
-from pipeline.materialise.dead_letters import DeadLetter, Origin
-from pipeline.materialise.decide_kernels import decide
+from pipeline.materialise import dead_letters
+from pipeline.materialise.dead_letters import DeadLetter, Origin, letter_of
+from pipeline.materialise.decisions import updates
+from pipeline.materialise.decisions.checks import faults_of
+from pipeline.materialise.decisions.conflicts import conflict_of
+from pipeline.materialise.decisions.decide_kernels import decide
+from pipeline.materialise.decisions.outcomes import Outcomes
+from pipeline.materialise.decisions.requests import Decided, RequestWindow
+from pipeline.materialise.decisions.runs import Run, runs_of
 from pipeline.materialise.live_segments import LiveSegments
-from pipeline.materialise.outcomes import Outcomes
-from pipeline.materialise.requests import RequestWindow
 from pipeline.segments.build import build_segment
 from pipeline.segments.ids import IdIndex
 from pipeline.segments.reader import SegmentReader
 from schemas.errors import ErrorKind, SedimentError
-from schemas.events import Demands, Op, demands_of
+from schemas.events import Demands, Op
 from schemas.ids import LogOffset, SchemaVersion, SegmentId
-from schemas.limits import DELETED_IDS_KEPT_OFFSETS, DOCUMENT_BYTES_MAX, ID_BYTES_MAX
+from schemas.limits import DELETED_IDS_KEPT_OFFSETS, REQUEST_IDS_KEPT_OFFSETS
 from schemas.mapping import Field, IndexMapping
 from schemas.outcomes import Result, WriteError
 from schemas.records import ByteColumn, RecordBatch
@@ -42,13 +45,23 @@ _NO_ROW = -1
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """How a worker learns what the catalog decided. ``bind`` proposes new fields found at an offset and returns the index's mapping
-    with the binding definitions; it raises INVALID when they were refused for good.
+    """How a worker learns what the catalog decided.
+
+    ``bind`` proposes new fields found at an offset and returns the index's fields as they were first defined; it raises INVALID
+    when they were refused for good. ``refused`` are the proposals that were, by offset: in a replay the same records are refused again.
     """
 
     bind: Callable[[Mapping[str, Mapping[str, object]], int], IndexMapping]
     at_version: Callable[[int], IndexMapping | None]
     refused: Callable[[], Mapping[int, Refusal]]
+
+
+@dataclass(frozen=True, slots=True)
+class Horizons:
+    """How far back something is remembered, in offsets."""
+
+    deleted_ids: int = DELETED_IDS_KEPT_OFFSETS
+    request_ids: int = REQUEST_IDS_KEPT_OFFSETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +78,23 @@ class Materialiser:
     """The state of one partition between the log and its segments."""
 
     def __init__(
-        self, origin: Origin, schema: Schema, new_segment_id: Callable[[], SegmentId], *, primary_term: int = 1
+        self,
+        origin: Origin,
+        schema: Schema,
+        new_segment_id: Callable[[], SegmentId],
+        *,
+        primary_term: int = 1,
+        horizons: Horizons | None = None,
     ) -> None:
         self.origin = origin
+        self.horizons = horizons or Horizons()
         self.mapping = IndexMapping()
         self.schema_version = SchemaVersion(0)
         self.ids = IdIndex()
         self.segments = LiveSegments()
         self.dead = LiveSegments()
         self.outcomes = Outcomes()
-        self.requests = RequestWindow()
+        self.requests = RequestWindow(self.horizons.request_ids)
         self.next_seq_no = 0
         self.dead_count = 0
         self.tombstones: list[I64] = []  # slots deleted since the last commit
@@ -92,119 +112,81 @@ class Materialiser:
         return self.outcomes.applied
 
     def apply(self, batch: RecordBatch) -> Applied:
-        """Apply a batch; afterwards ``applied`` is its next offset. Raises only UNAVAILABLE (the control log is away): then
-        nothing of the run that failed is applied, and the same records may be applied again.
+        """Apply a batch; afterwards ``applied`` is its next offset. Where the catalog cannot be asked it raises (UNAVAILABLE as a
+        rule): then ``applied`` is where to go on, what lies before has happened, and nothing of what follows.
         """
         documents = dead = 0
-        for part in self._runs(batch):
-            with_docs, with_dead = self._apply_run(part)
+        for run in runs_of(batch):
+            with_docs, with_dead = self._apply_run(run)
             documents += with_docs
             dead += with_dead
+            self.outcomes.advance(run.batch.next_offset)
         self.outcomes.advance(batch.next_offset)
         return Applied(len(batch), documents, dead, batch.values.nbytes)
 
-    # --- cutting a batch into runs -------------------------------------------------------------
-    def _runs(self, batch: RecordBatch) -> Iterator["_Run"]:
-        """Runs inside which no schema changes and no update meets an earlier write of its document."""
-        if not len(batch):
-            return
-        demands = demands_of(batch)
-        ids = self._ids_of(batch)
-        cuts = _cuts(batch, demands, ids)
-        for start, end in pairwise(cuts):
-            part = batch if (start, end) == (0, len(batch)) else batch.slice(start, end)
-            yield _Run(part, demands if part is batch else demands_of(part), ids.slice(start, end))
-
-    def _ids_of(self, batch: RecordBatch) -> ByteColumn:
-        """The document ids: the keys, or ``<partition>-<offset>`` where there is none."""
-        nulls = batch.keys.nulls
-        if nulls is None or not nulls.any():
-            return batch.keys
-        keys = batch.keys.to_list()
-        for row in np.flatnonzero(nulls).tolist():
-            keys[row] = f"{batch.partition}-{int(batch.offsets[row])}".encode()
-        return ByteColumn.of(keys)
-
-    # --- one run -------------------------------------------------------------------------------
-    def _apply_run(self, run: "_Run") -> tuple[int, int]:
-        if run.demands.ops[0] == Op.MARKER:
-            return self._apply_marker(run)
+    def _apply_run(self, run: Run) -> tuple[int, int]:
+        """Decide and build one run; (documents, dead letters)."""
+        letters = faults_of(run)
+        if run.demands.ops[0] == Op.MARKER and not letters:
+            self._apply_marker(run.demands.schema_versions[0])
+            return 0, 0
         results = np.zeros(len(run.batch), np.uint8)
-        letters: dict[int, DeadLetter] = {}
         errors: dict[int, WriteError] = {}
-        self._check(run, letters)
         duplicates = self._duplicates(run, results)
+        letters = {row: letter for row, letter in letters.items() if row not in duplicates}
         values = self._resolve_updates(run, results, letters, errors)
-        values = _without(values, [*letters, *np.flatnonzero(results).tolist()])
+        unread = [*letters, *np.flatnonzero((results != 0) | (run.demands.ops == Op.DELETE)).tolist()]
+        values = _without(values, unread)
         extracted, mapping = self._extract(run, values, letters)
         results[list(letters)] = Result.REJECTED
         decided = self._decide(run, results)
-        seq_nos, versions = self._answered(run, decided, duplicates)
+        for row, known in duplicates.items():
+            decided.seq_nos[row], decided.versions[row] = known.seq_no, known.version
         segment = self._build(run, values, extracted, mapping, decided)
         dead_segment = self._build_dead(run, [letters[row] for row in sorted(letters)])
         self._publish(decided, segment, dead_segment)
         self.mapping = mapping
-        errors.update(self._errors(run, results, decided, letters))
-        by_offset = {int(run.batch.offsets[row]): error for row, error in errors.items()}
-        self.outcomes.add(run.batch.offsets, results, seq_nos, versions, by_offset)
-        self.requests.remember(run.demands.request_ids, run.batch.offsets, results, seq_nos, versions)
         self.dead_count += len(letters)
+        self._explain(run, results, decided, letters, duplicates, errors)
+        self._remember(run, results, decided, errors)
         return (segment.meta.documents if segment is not None else 0), len(letters)
 
-    def _apply_marker(self, run: "_Run") -> tuple[int, int]:
-        """A schema version begins: explicit changes hold from here on, dynamic fields found so far stay."""
-        version = run.demands.schema_versions.get(0)
-        mapping = None if version is None else self._schema.at_version(version)
-        if mapping is not None and version is not None:
+    def _apply_marker(self, version: int) -> None:
+        """A schema version begins: explicit changes hold from here on, dynamic fields found so far stay. Markers of two changes may
+        come in either order: the newer one counts.
+        """
+        mapping = self._schema.at_version(version)
+        if mapping is not None and version > self.schema_version:
             extra = {path: f for path, f in self.mapping.fields.items() if path not in mapping.fields}
             self.mapping = mapping.with_fields(extra)
-            self.schema_version = SchemaVersion(max(version, self.schema_version))
-        return 0, 0
+            self.schema_version = SchemaVersion(version)
 
-    def _check(self, run: "_Run", letters: dict[int, DeadLetter]) -> None:
-        """What is wrong with a record whatever the mapping says."""
-        for row, fault in run.demands.faults.items():
-            letters[row] = DeadLetter(row, "illegal_argument", fault)
-        ops = run.demands.ops
-        lengths = run.ids.starts[1:] - run.ids.starts[:-1]
-        for row in np.flatnonzero((lengths > ID_BYTES_MAX) | (lengths == 0)).tolist():
-            reason = f"id is {lengths[row]} bytes long: must be 1 to {ID_BYTES_MAX}"
-            letters.setdefault(row, DeadLetter(row, "illegal_argument", reason))
-        sizes = run.batch.values.starts[1:] - run.batch.values.starts[:-1]
-        for row in np.flatnonzero(sizes > DOCUMENT_BYTES_MAX).tolist():
-            reason = f"document is {sizes[row]} bytes long: the limit is {DOCUMENT_BYTES_MAX}"
-            letters.setdefault(row, DeadLetter(row, "document_too_large", reason))
-        null_keys, null_values = run.batch.keys.nulls, run.batch.values.nulls
-        if null_values is not None:
-            wrong = null_values & (ops != Op.DELETE) & (ops != Op.MARKER)
-            for row in np.flatnonzero(wrong).tolist():
-                letters.setdefault(row, DeadLetter(row, "illegal_argument", "a null value can only be a delete"))
-            if null_keys is not None:
-                for row in np.flatnonzero(null_keys & null_values).tolist():
-                    letters.setdefault(
-                        row, DeadLetter(row, "illegal_argument", "key and value are null: nothing to delete")
-                    )
-
-    def _duplicates(self, run: "_Run", results: U8) -> Mapping[int, tuple[int, int]]:
+    # --- what needs no schema --------------------------------------------------------------------
+    def _duplicates(self, run: Run, results: U8) -> Mapping[int, Decided]:
         """Retried requests: they get the first one's outcome and change nothing."""
-        found: dict[int, tuple[int, int]] = {}
+        found: dict[int, Decided] = {}
         for row, request_id in run.demands.request_ids.items():
             known = self.requests.find(request_id, int(run.batch.offsets[row]))
             if known is not None:
                 results[row] = known.result
-                found[row] = (known.seq_no, known.version)
+                found[row] = known
         return found
 
     def _resolve_updates(
-        self, run: "_Run", results: U8, letters: dict[int, DeadLetter], errors: dict[int, WriteError]
+        self, run: Run, results: U8, letters: dict[int, DeadLetter], errors: dict[int, WriteError]
     ) -> ByteColumn:
-        """The batch's values, with the new source in place of each update's body."""
+        """The batch's values, with the new source in place of each update's body; null where there is nothing to write."""
         rows = np.flatnonzero((run.demands.ops == Op.UPDATE) & (results == 0))
         rows = rows[~np.isin(rows, list(letters))] if letters else rows
         if not len(rows):
             return run.batch.values
         values = run.batch.values.to_list()
-        for row, current in zip(rows.tolist(), self._sources(run.ids.take(rows)), strict=True):
+        places, clashes = self._targets(run, rows)
+        for row, place, clash in zip(rows.tolist(), places, clashes.tolist(), strict=True):
+            if clash:  # it will be decided so: the body must not be read as a document
+                values[row] = None
+                continue
+            current = None if place is None else place[0].sources(np.array([place[1]], np.int64))[0]
             try:
                 resolved = updates.resolve(current, values[row] or b"")
             except SedimentError as refused:
@@ -220,9 +202,15 @@ class Materialiser:
                 values[row] = resolved.source
         return ByteColumn.of(values)
 
-    def _sources(self, ids: ByteColumn) -> list[bytes | None]:
-        """The newest sources of documents, None where there is none."""
-        return [None if d is None else d[0].sources(np.array([d[1]], np.int64))[0] for d in self.locate(ids)]
+    def _targets(self, run: Run, rows: I64) -> tuple[list[tuple[SegmentReader, int] | None], Bools]:
+        """Where the documents of updates are, and which updates demand another sequence number of them."""
+        ids, demands = run.ids.take(rows), run.demands
+        places = self.locate(ids)
+        slots = self.ids.find(ids)
+        exists = np.array([place is not None for place in places], np.bool_)
+        wanted, term = demands.if_seq_no[rows], demands.if_primary_term[rows]
+        other = (self.ids.seq_no[slots] != wanted) | ((term >= 0) & (term != self._primary_term))
+        return places, exists & (wanted >= 0) & other
 
     def locate(self, ids: ByteColumn) -> list[tuple[SegmentReader, int] | None]:
         """(segment, document) of the newest applied version of each id; safe from any thread."""
@@ -237,26 +225,19 @@ class Materialiser:
             return found
 
     # --- schema --------------------------------------------------------------------------------
-    def _extract(
-        self, run: "_Run", values: ByteColumn, letters: dict[int, DeadLetter]
-    ) -> tuple[Extracted, IndexMapping]:
-        """Columns of all rows that can be indexed, under the mapping that binds them; the others become letters."""
+    def _extract(self, run: Run, values: ByteColumn, letters: dict[int, DeadLetter]) -> tuple[Extracted, IndexMapping]:
+        """Columns of all rows that can be indexed, under the mapping that binds them; the others become letters.
+
+        Fields are bound row by row: what a row is refused for is decided by the mapping that the rows before it left.
+        """
+        values = self._refused_before(run, values, letters)
         mapping = self.mapping
-        refused = self._schema.refused()
-        if refused:
-            again = [
-                row for row, offset in enumerate(run.batch.offsets.tolist()) if offset in refused and row not in letters
-            ]
-            for row in again:
-                why = refused[int(run.batch.offsets[row])]
-                letters[row] = DeadLetter(row, why.code, why.reason)
-            values = _without(values, again)
         while True:
             tape = self._scanner.scan(values)
-            letters.update({e.row: _letter(e) for e in tape.errors})
             extracted = extract(tape, mapping)
             while extracted.new_fields:
                 row = extracted.new_fields[0].row
+                _add_letters(extracted, letters, before=row)
                 proposed = {f.path: f.definition for f in extracted.new_fields if f.row == row}
                 try:
                     known = self._schema.bind(proposed, int(run.batch.offsets[row]))
@@ -269,11 +250,21 @@ class Materialiser:
                 mapping = mapping.with_fields(_bound(known, proposed))
                 extracted = extract(tape, mapping)
             else:
-                letters.update({r.row: _letter(r) for r in extracted.rejects if r.row not in letters})
+                _add_letters(extracted, letters, before=len(run.batch))
                 return extracted, mapping
 
+    def _refused_before(self, run: Run, values: ByteColumn, letters: dict[int, DeadLetter]) -> ByteColumn:
+        """Records whose new fields were refused when they were first read are refused again."""
+        refused = self._schema.refused()
+        if not refused:
+            return values
+        again = [(row, refused[o]) for row, o in enumerate(run.batch.offsets.tolist()) if o in refused]
+        again = [(row, why) for row, why in again if row not in letters]
+        letters.update({row: DeadLetter(row, why.code, why.reason) for row, why in again})
+        return _without(values, [row for row, _ in again])
+
     # --- decisions -----------------------------------------------------------------------------
-    def _decide(self, run: "_Run", results: U8) -> "_Decided":
+    def _decide(self, run: Run, results: U8) -> "_Decided":
         with self.lock:
             slots = self.ids.slots(run.ids)
             distinct, local = np.unique(slots, return_inverse=True)
@@ -288,59 +279,50 @@ class Materialiser:
             )
         seq_nos = np.full(len(run.batch), -1, np.int64)
         versions = np.full(len(run.batch), -1, np.int64)
-        current = (state.seq_no[local], state.version[local])
+        current = (state.seq_no[local], state.version[local])  # copies
         demands = run.demands
         next_seq_no = decide(
             demands.ops, local.astype(np.int64), np.ascontiguousarray(run.batch.offsets), demands.if_seq_no,
             demands.if_primary_term, demands.version, demands.version_type, results, seq_nos, versions, state.seq_no,
             state.version, state.deleted, state.offset, state.row, state.touched, self.next_seq_no, self._primary_term,
-            DELETED_IDS_KEPT_OFFSETS,
+            self.horizons.deleted_ids,
         )  # fmt: skip
-        idle = (results == Result.NOOP) | (results == Result.MISSING)
+        idle = results == Result.NOOP
         seq_nos[idle], versions[idle] = current[0][idle], current[1][idle]
         return _Decided(state, seq_nos, versions, int(next_seq_no))
 
-    def _answered(self, run: "_Run", decided: "_Decided", duplicates: Mapping[int, tuple[int, int]]) -> tuple[I64, I64]:
-        for row, (seq_no, version) in duplicates.items():
-            decided.seq_nos[row], decided.versions[row] = seq_no, version
-        return decided.seq_nos, decided.versions
-
-    def _errors(
-        self, run: "_Run", results: U8, decided: "_Decided", letters: Mapping[int, DeadLetter]
-    ) -> dict[int, WriteError]:
-        errors = {row: WriteError(one.code, one.reason, 400) for row, one in letters.items()}
+    def _explain(
+        self,
+        run: Run,
+        results: U8,
+        decided: "_Decided",
+        letters: Mapping[int, DeadLetter],
+        duplicates: Mapping[int, Decided],
+        errors: dict[int, WriteError],
+    ) -> None:
+        """Why rows were not applied, by row."""
+        errors.update({row: WriteError(one.code, one.reason, 400) for row, one in letters.items()})
         for row in np.flatnonzero(results == Result.CONFLICT).tolist():
-            if row not in run.demands.request_ids or decided.versions[row] >= 0:
-                errors[row] = WriteError("version_conflict_engine", self._conflict(run, decided, row), 409)
-        return errors
+            if row not in duplicates:
+                seq_no, version = int(decided.seq_nos[row]), int(decided.versions[row])
+                errors[row] = conflict_of(run, row, seq_no=seq_no, version=version, primary_term=self._primary_term)
+        errors.update({row: known.error for row, known in duplicates.items() if known.error is not None})
 
-    def _conflict(self, run: "_Run", decided: "_Decided", row: int) -> str:
-        """Elasticsearch's words for the conflict of a row."""
-        identity = (run.ids[row] or b"").decode(errors="replace")
-        demands, seq_no, version = run.demands, int(decided.seq_nos[row]), int(decided.versions[row])
-        if demands.if_seq_no[row] >= 0:
-            wanted = (
-                f"required seqNo [{demands.if_seq_no[row]}], primary term [{max(1, int(demands.if_primary_term[row]))}]"
-            )
-            if seq_no < 0:
-                return f"[{identity}]: version conflict, {wanted}. but no document was found"
-            found = f"current document has seqNo [{seq_no}] and primary term [{self._primary_term}]"
-            return f"[{identity}]: version conflict, {wanted}. {found}"
-        if demands.ops[row] == Op.CREATE and demands.version_type[row] == 0:
-            return f"[{identity}]: version conflict, document already exists (current version [{version}])"
-        relation = "higher or equal to" if demands.version_type[row] == 1 else "higher than"
-        return (
-            f"[{identity}]: version conflict, current version [{version}] is {relation} the one provided "
-            f"[{demands.version[row]}]"
-        )
+    def _remember(self, run: Run, results: U8, decided: "_Decided", errors: Mapping[int, WriteError]) -> None:
+        offsets = run.batch.offsets
+        by_offset = {int(offsets[row]): error for row, error in errors.items()}
+        self.outcomes.add(offsets, results, decided.seq_nos, decided.versions, by_offset)
+        request_ids = run.demands.request_ids
+        self.requests.remember(request_ids, offsets, results, decided.seq_nos, decided.versions, errors)
 
     # --- segments ------------------------------------------------------------------------------
     def _build(
-        self, run: "_Run", values: ByteColumn, extracted: Extracted, mapping: IndexMapping, decided: "_Decided"
+        self, run: Run, values: ByteColumn, extracted: Extracted, mapping: IndexMapping, decided: "_Decided"
     ) -> SegmentReader | None:
         rows = np.sort(decided.state.row[decided.state.row >= 0])
         if not len(rows):
             return None
+        assert values.nulls is None or not values.nulls[rows].any(), "a document without a source"
         row_to_doc = np.full(len(run.batch), -1, np.int32)
         row_to_doc[rows] = np.arange(len(rows), dtype=np.int32)
         every = len(rows) == len(run.batch)
@@ -362,7 +344,7 @@ class Materialiser:
         decided.doc_of_row = row_to_doc
         return SegmentReader(data.meta, data.arrays)
 
-    def _build_dead(self, run: "_Run", letters: Sequence[DeadLetter]) -> SegmentReader | None:
+    def _build_dead(self, run: Run, letters: Sequence[DeadLetter]) -> SegmentReader | None:
         if not letters:
             return None
         batch = run.batch
@@ -413,13 +395,6 @@ class Materialiser:
             self.next_seq_no = decided.next_seq_no
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    batch: RecordBatch
-    demands: Demands
-    ids: ByteColumn
-
-
 @dataclass(slots=True)
 class _Documents:
     """The distinct documents of a run: their slots in the id index, and their state while it is decided."""
@@ -454,40 +429,6 @@ def nbytes_of(reader: SegmentReader) -> int:
     return sum(int(a.nbytes) for a in reader.arrays.values())
 
 
-def _cuts(batch: RecordBatch, demands: Demands, ids: ByteColumn) -> list[int]:
-    """Where runs begin: [0, …, n]. A marker is a run of its own; an update begins one where its document occurred in the run."""
-    cuts = {0, len(batch)}
-    for row in np.flatnonzero(demands.ops == Op.MARKER).tolist():
-        cuts |= {row, row + 1}
-    updates_at = np.flatnonzero(demands.ops == Op.UPDATE).tolist()
-    repeated = demands.request_ids
-    if updates_at or repeated:
-        seen: dict[bytes | None, int] = {}
-        start = 0
-        keys = ids.to_list()
-        watched = set(updates_at)
-        for row, key in enumerate(keys):
-            if row in cuts:
-                start = row
-            if row in watched and seen.get(key, -1) >= start:
-                cuts.add(row)
-                start = row
-            seen[key] = row
-        cuts |= _repeated_requests(repeated)
-    return sorted(cuts)
-
-
-def _repeated_requests(request_ids: Mapping[int, bytes]) -> set[int]:
-    """Rows that repeat a request-id of the same batch begin a run: the first must be decided before."""
-    seen: set[bytes] = set()
-    cuts = set()
-    for row in sorted(request_ids):
-        if request_ids[row] in seen:
-            cuts.add(row)
-        seen.add(request_ids[row])
-    return cuts
-
-
 def _without(values: ByteColumn, rows: Sequence[int]) -> ByteColumn:
     """The same values with some rows null, so that nobody reads them."""
     if not len(rows):
@@ -506,5 +447,8 @@ def _bound(known: IndexMapping, proposed: Mapping[str, object]) -> dict[str, Fie
     return {p: f for p, f in known.fields.items() if p in wanted or f.source in wanted}
 
 
-def _letter(reject: Reject) -> DeadLetter:
-    return DeadLetter(reject.row, reject.code, reject.reason, reject.field, reject.position)
+def _add_letters(extracted: Extracted, letters: dict[int, DeadLetter], *, before: int) -> None:
+    """Rejects of the rows before one become letters; a row keeps its first one."""
+    for reject in extracted.rejects:
+        if reject.row < before and reject.row not in letters:
+            letters[reject.row] = letter_of(reject)

@@ -1,11 +1,12 @@
 """Segments, deletes, decisions and the log offset in one atomic batch; and the way back.
 
 ``snapshot`` takes what a commit needs out of the materialiser (in a moment, under its owner's lock), ``store_snapshot`` writes it (in any
-thread, without that lock), ``install`` tells the materialiser what is stored now. ``restore`` is the inverse at opening.
+thread, without that lock), ``install`` tells the materialiser what is stored now, ``give_back`` what could not be. ``restore`` is the
+inverse at opening.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -13,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.materialise.apply import Materialiser
+from pipeline.materialise.decisions.outcomes import Outcomes
+from pipeline.materialise.decisions.requests import RequestWindow
 from pipeline.materialise.live_segments import LiveSegment, LiveSegments
-from pipeline.materialise.outcomes import Outcomes
-from pipeline.materialise.requests import RequestWindow
 from pipeline.segments import manifest as manifests
 from pipeline.segments.format import SegmentData
 from pipeline.segments.manifest import Identity, Manifest, StoredAlive, StoredSegment
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.store import SegmentStore
 from schemas.ids import LogOffset, SchemaVersion, SegmentId
-from schemas.limits import DELETED_IDS_KEPT_OFFSETS
 from schemas.mapping import IndexMapping
 from schemas.records import ByteColumn
 
 Bools = NDArray[np.bool_]
 TOMBSTONES: Final = "tombstones/"
 TOMBSTONE_CHUNKS_MAX: Final = 64
+FORGET_MIN: Final = 10_000
 Probe = Callable[[str], None]
 
 
@@ -47,7 +48,7 @@ class SegmentSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that one commit writes."""
+    """All that one commit writes. ``placed`` fills while it is written: segments that were in memory only, by their index."""
 
     offset: LogOffset
     segments: Sequence[SegmentSnapshot]
@@ -57,6 +58,7 @@ class Snapshot:
     documents: int
     state: dict[str, bytes]
     retired: Sequence[SegmentId]
+    placed: dict[int, tuple[StoredSegment, SegmentReader]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,6 @@ class Committed:
 
     snapshot: Snapshot
     stored: Sequence[tuple[StoredSegment, StoredAlive | None]]
-    readers: dict[int, SegmentReader]  # of segments that were in memory only; key: index into ``snapshot.segments``
 
 
 class Ledger:
@@ -82,6 +83,7 @@ def snapshot(machine: Materialiser, ledger: Ledger) -> Snapshot:
     for segments in (machine.segments, machine.dead):
         _drop_empty(segments, ledger)
     _keep_tombstones(machine, ledger)
+    _forget_ids(machine)
     taken = [
         _segment(segment, dead_letters=segments is machine.dead)
         for segments in (machine.segments, machine.dead)
@@ -130,13 +132,12 @@ def _segment(segment: LiveSegment, *, dead_letters: bool) -> SegmentSnapshot:
 def store_snapshot(store: SegmentStore, identity: Identity, epoch: int, taken: Snapshot, probe: Probe) -> Committed:
     """Write, commit, flush. ``probe`` is called at each step (tests kill the process there)."""
     stored: list[tuple[StoredSegment, StoredAlive | None]] = []
-    readers: dict[int, SegmentReader] = {}
     for at, segment in enumerate(taken.segments):
         place = segment.stored
         if place is None:
             probe("commit.put")
             place = store.put(SegmentData(segment.reader.meta, segment.reader.arrays))
-            readers[at] = SegmentReader(place.meta, store.reader_arrays(place))
+            taken.placed[at] = place, SegmentReader(place.meta, store.reader_arrays(place))
         alive = segment.stored_alive
         if segment.alive is not None:
             probe("commit.put_alive")
@@ -160,28 +161,43 @@ def store_snapshot(store: SegmentStore, identity: Identity, epoch: int, taken: S
     store.flush()
     probe("commit.drop")
     store.drop(taken.retired)
-    return Committed(taken, stored, readers)
+    return Committed(taken, stored)
 
 
 def install(machine: Materialiser, committed: Committed) -> None:
     """Read from the store what was in memory only. The caller holds the lock under which records are applied."""
     with machine.lock:
-        for at, (taken, (place, alive)) in enumerate(zip(committed.snapshot.segments, committed.stored, strict=True)):
-            segments = machine.dead if taken.dead_letters else machine.segments
-            segment = segments.get(taken.ordinal)
-            if segment is None:
-                continue
-            segment.stored, segment.stored_alive, segment.stored_deletes = place, alive, taken.deletes
-            if at in committed.readers:
-                segment.reader = committed.readers[at]
-                segment.nbytes = place.nbytes
+        _install_placed(machine, committed.snapshot)
+        for taken, (_, alive) in zip(committed.snapshot.segments, committed.stored, strict=True):
+            segment = _live(machine, taken)
+            if segment is not None:
+                segment.stored_alive, segment.stored_deletes = alive, taken.deletes
+
+
+def give_back(machine: Materialiser, ledger: Ledger, taken: Snapshot) -> None:
+    """A commit failed: the next one takes it all again, but for segments that are in the store now. The same lock as ``install``."""
+    with machine.lock:
+        _install_placed(machine, taken)
+        ledger.retired += taken.retired
+
+
+def _install_placed(machine: Materialiser, taken: Snapshot) -> None:
+    for at, (place, reader) in taken.placed.items():
+        segment = _live(machine, taken.segments[at])
+        if segment is not None:
+            segment.stored, segment.reader, segment.nbytes = place, reader, place.nbytes
+
+
+def _live(machine: Materialiser, taken: SegmentSnapshot) -> LiveSegment | None:
+    """The segment as it is now; None where a merge has replaced it since."""
+    return (machine.dead if taken.dead_letters else machine.segments).get(taken.ordinal)
 
 
 def restore(machine: Materialiser, store: SegmentStore, manifest: Manifest) -> Ledger:
     """Bring a fresh materialiser to the state of a committed manifest."""
     ledger = Ledger()
     machine.outcomes = Outcomes.decode(manifest.state.get("outcomes", b""), manifest.next_offset)
-    machine.requests = RequestWindow.decode(manifest.state.get("requests", b""))
+    machine.requests = RequestWindow.decode(manifest.state.get("requests", b""), machine.horizons.request_ids)
     machine.next_seq_no = manifest.next_seq_no
     machine.schema_version = manifest.schema_version
     if manifest.schema_version:
@@ -206,7 +222,7 @@ def restore(machine: Materialiser, store: SegmentStore, manifest: Manifest) -> L
 
 def _keep_tombstones(machine: Materialiser, ledger: Ledger) -> None:
     """Deleted ids since the last commit become one more piece of state; pieces beyond the horizon go."""
-    horizon = machine.applied - DELETED_IDS_KEPT_OFFSETS
+    horizon = machine.applied - machine.horizons.deleted_ids
     ledger.tombstones = {name: kept for name, kept in ledger.tombstones.items() if kept[1] >= horizon}
     slots = np.unique(np.concatenate(machine.tombstones)) if machine.tombstones else np.zeros(0, np.int64)
     machine.tombstones = []
@@ -219,6 +235,13 @@ def _keep_tombstones(machine: Materialiser, ledger: Ledger) -> None:
         return
     ids = machine.ids.ids_of(slots)
     _add(ledger, ids, machine.ids.seq_no[slots], machine.ids.version[slots], machine.ids.offset[slots])
+
+
+def _forget_ids(machine: Materialiser) -> None:
+    """Deleted ids beyond the horizon leave the memory, once they are a good part of it."""
+    with machine.lock:
+        at_least = max(FORGET_MIN, machine.ids.count // 4)
+        machine.ids.forget(machine.applied - machine.horizons.deleted_ids, at_least=at_least)
 
 
 def _store_all(machine: Materialiser, ledger: Ledger) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import orjson
 
+from pipeline.json_columns.columns import Reject
 from schemas.limits import DOCUMENT_BYTES_MAX, ID_BYTES_MAX
 from schemas.mapping import IndexMapping, parse_mapping
 from schemas.records import ByteColumn
@@ -47,6 +48,12 @@ class DeadLetter:
     reason: str
     field: str = ""
     position: int = -1
+
+
+def letter_of(reject: Reject) -> DeadLetter:
+    """The letter of a document that cannot be indexed; half characters that its text may quote are made whole."""
+    reason, field = (text.encode(errors="replace").decode() for text in (reject.reason, reject.field))
+    return DeadLetter(reject.row, reject.code, reason, field, reject.position)
 
 
 @dataclass(frozen=True, slots=True)

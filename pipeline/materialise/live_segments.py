@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.materialise.decide_kernels import mark_dead
+from pipeline.materialise.decisions.decide_kernels import mark_dead
 from pipeline.segments.manifest import StoredAlive, StoredSegment
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import SegmentView

@@ -89,3 +89,14 @@ def _mostly_dead(segments: Sequence[Size]) -> Plan | None:
         if rows and segment.dead / rows > DEAD_SHARE_MAX:
             return Plan((segment.ordinal,))
     return None
+
+
+def small_stretches(segments: Sequence[Size], documents_max: int) -> list[tuple[int, ...]]:
+    """Neighbours that are all small: what is worth compacting while it is in memory, by ordinals."""
+    stretches: list[list[int]] = [[]]
+    for segment in segments:
+        if segment.documents + segment.dead <= documents_max:
+            stretches[-1].append(segment.ordinal)
+        else:
+            stretches.append([])
+    return [tuple(one) for one in stretches if len(one) > 1]

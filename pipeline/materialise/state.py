@@ -38,10 +38,11 @@ class Facts:
     refreshed_ms: int
     committed_ms: int
     unstored_bytes: int
-    small_segments: int
-    committing: bool
-    merging: bool
+    small_segments: int  # how many lie side by side
+    committing: bool  # or failed a moment ago
+    merging: bool  # or must not now
     stored: Sequence[Size] = ()
+    stored_dead: Sequence[Size] = ()  # of the dead letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Merge:
     """Merge stored segments in the background."""
 
     plan: Plan
+    dead_letters: bool = False
 
 
 Instruction = Refresh | Compact | Commit | Merge
@@ -79,9 +81,11 @@ def instructions(facts: Facts, policy: Policy) -> list[Instruction]:
     if _commit_due(facts, policy):
         todo.append(Commit())
     if not facts.merging:
-        chosen = plan(facts.stored)
+        chosen, chosen_dead = plan(facts.stored), plan(facts.stored_dead)
         if chosen is not None:
             todo.append(Merge(chosen))
+        elif chosen_dead is not None:
+            todo.append(Merge(chosen_dead, dead_letters=True))
     return todo
 
 

@@ -1,7 +1,8 @@
 """The shell of one partition: reads the log, applies, and carries out what the state machine asks for.
 
-One thread reads and applies. Everything that changes the partition happens under one lock, taken for a batch at a time, so that any thread
-may refresh, flush or look up. Commits and merges are written by executors without the lock.
+One thread reads and applies, a ``step`` at a time (a simulation calls ``step`` itself and gives executors that run on its own thread).
+Everything that changes the partition happens under one lock, taken for a batch at a time, so that any thread may refresh, flush or look up.
+Commits and merges are written by executors without the lock.
 
 Offsets: *applied* (decided, real-time get), *visible* (in the published view), *durable* (survives kill -9).
 """
@@ -12,16 +13,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pipeline.log.ports import Log, PartitionReader
 from pipeline.materialise import commit, merger
-from pipeline.materialise.apply import Materialiser, Schema
+from pipeline.materialise.apply import Horizons, Materialiser, Schema
 from pipeline.materialise.dead_letters import MAPPING as DEAD_MAPPING
 from pipeline.materialise.dead_letters import SUFFIX, Origin
+from pipeline.materialise.decisions.outcomes import Outcomes
 from pipeline.materialise.live_segments import LiveSegments
-from pipeline.materialise.merge_policy import Plan, Size, plan_all
-from pipeline.materialise.outcomes import Outcomes
+from pipeline.materialise.merge_policy import Plan, Size, plan_all, small_stretches
 from pipeline.materialise.state import (
     SMALL_DOCUMENTS,
     Commit,
@@ -42,7 +43,7 @@ from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from schemas.errors import ErrorKind, SedimentError, unavailable
-from schemas.ids import IndexName, LogOffset
+from schemas.ids import IndexName, LogOffset, SchemaVersion
 from schemas.limits import BATCH_BYTES_MAX
 from schemas.records import ByteColumn, RecordBatch
 from schemas.results import Freshness
@@ -70,6 +71,8 @@ class WorkerParts:
     merger: Executor
     clock_ms: Callable[[], int]  # monotonic
     probe: commit.Probe = lambda _name: None
+    horizons: Horizons = field(default_factory=Horizons)
+    batch_records: int = BATCH_RECORDS
 
 
 class Worker:
@@ -82,32 +85,41 @@ class Worker:
         self._apply_lock = threading.RLock()
         self._changed = threading.Condition()
         self._urgent = 0
-        self._stopping = False
+        self._stopping = threading.Event()
+        self._halted = False
         self._state, self._reason = "recovering", ""
-        self._job_failed_ms = -1_000_000
-        self._commit_error = ""
-        manifest = parts.store.open(parts.identity)
-        self._epoch = manifest.open_epoch
-        origin = Origin(parts.identity.topic, parts.identity.partition)
-        self.machine = Materialiser(
-            origin, parts.schema, parts.store.new_segment_id, primary_term=parts.identity.layout_epoch
-        )
-        self._ledger = commit.restore(self.machine, parts.store, manifest)
-        if not manifest.schema_version:
-            self._begin_schema()
-        self._durable = self._committed = manifest.next_offset
+        self._job_failed_ms = parts.clock_ms() - 1000 * int(RETRY_S)
+        self._commit_error = self._merge_error = ""
         self._committing = self._merging = self._stale = False
-        now = parts.clock_ms()
-        self._refreshed_ms = self._committed_ms = now
+        self._reader: PartitionReader | None = None
+        try:
+            self._restore(parts)
+        except BaseException:
+            parts.close_store()
+            raise
+        self._recover_to = LogOffset(0)
+        self._refreshed_ms = self._committed_ms = parts.clock_ms()
         self._view = self._dead_view = self._make_view(self.machine.segments, parts.index)
         self._publish()
-        self._thread = threading.Thread(target=self._run, name=f"worker-{parts.index}-{origin.partition}", daemon=True)
+        name = f"worker-{parts.index}-{parts.identity.partition}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def _begin_schema(self) -> None:
-        mapping = self._parts.schema.at_version(1)
+    def _restore(self, parts: WorkerParts) -> None:
+        manifest = parts.store.open(parts.identity)
+        self._epoch = manifest.open_epoch
+        self.machine = Materialiser(
+            Origin(parts.identity.topic, parts.identity.partition),
+            parts.schema,
+            parts.store.new_segment_id,
+            primary_term=parts.identity.layout_epoch,
+            horizons=parts.horizons,
+        )
+        self._ledger = commit.restore(self.machine, parts.store, manifest)
+        self._durable = self._committed = manifest.next_offset
+        mapping = None if manifest.schema_version else parts.schema.at_version(1)
         if mapping is not None:
             self.machine.mapping = mapping
-            self.machine.schema_version = type(self.machine.schema_version)(1)
+            self.machine.schema_version = SchemaVersion(1)
 
     # ------------------------------------------------------------------ life
     def start(self) -> None:
@@ -123,7 +135,7 @@ class Worker:
 
     def stop(self, *, commit_now: bool = True) -> None:
         """Stop following, make everything applied durable, close. ``commit_now`` False: the data are to be deleted."""
-        self._stopping = True
+        self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
         if commit_now and self._state != "stopped":
@@ -134,6 +146,7 @@ class Worker:
         with self._changed:
             self._changed.wait_for(lambda: not self._committing and not self._merging, JOIN_S)
         self.machine.outcomes.stop("the partition is closed")
+        self._close_reader()
         self._state = "stopped"
         self._parts.close_store()
 
@@ -142,24 +155,34 @@ class Worker:
         self._policy = replace(self._policy, refresh_ms=refresh_ms)
 
     def _run(self) -> None:
-        reader: PartitionReader | None = None
-        while not self._stopping:
-            try:
-                if reader is None:
-                    reader = self._open_reader()
-                self._step(reader)
-            except SedimentError as error:
-                if error.kind is not ErrorKind.UNAVAILABLE:
-                    self.halt(error.message)
-                    break
+        while not self._stopping.is_set() and not self._halted:
+            if not self.step():
+                self._stopping.wait(RETRY_S)
+        self._close_reader()
+
+    def step(self) -> bool:
+        """Read once, apply, and do what is due; False where the log or the catalog is away: try again after a while."""
+        try:
+            return self._try_step()
+        except Exception as error:  # noqa: BLE001 - the outermost loop: the partition stops and says why
+            _log.exception("a partition stopped")
+            self.halt(f"internal error: {error!r}; restart the process, and report this")
+            return False
+
+    def _try_step(self) -> bool:
+        try:
+            if self._reader is None:
+                self._reader = self._open_reader()
+            self._round(self._reader)
+        except SedimentError as error:
+            self._close_reader()
+            if error.kind is not ErrorKind.UNAVAILABLE:
+                self.halt(error.message)
+            elif not self._halted:
                 self._state, self._reason = "waiting", error.message
-                reader = self._close_reader(reader)
-                time.sleep(RETRY_S)
-            except Exception as error:  # noqa: BLE001 - the outermost loop: the partition stops and says why
-                _log.exception("a partition stopped")
-                self.halt(f"internal error: {error!r}; restart the process, and report this")
-                break
-        self._close_reader(reader)
+                self._do_what_is_due()
+            return False
+        return True
 
     def _open_reader(self) -> PartitionReader:
         identity = self._parts.identity
@@ -179,17 +202,19 @@ class Worker:
                 f"the log of [{identity.topic}] partition {identity.partition} begins at {begin}, the index stands at "
                 f"{self.machine.applied}: records between are gone; restore a snapshot, or delete the index and build it anew",
             )
-        self._state = "live" if self.machine.applied >= self._recover_to else "recovering"
-        self._reason = ""
+        reader = self._parts.log.reader(identity.topic, identity.partition, self.machine.applied)
+        self._state, self._reason = "recovering", ""
         self.machine.outcomes.resume()
-        return self._parts.log.reader(identity.topic, identity.partition, self.machine.applied)
+        return reader
 
-    def _close_reader(self, reader: PartitionReader | None) -> None:
+    def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
 
     def halt(self, reason: str) -> None:
-        """Stop following the log, and say why; what is applied stays searchable."""
+        """Stop following the log for good, and say why; what is applied stays searchable. From any thread."""
+        self._halted = True
         self._state, self._reason = "stopped", reason
         _log.error("partition %s of %s stopped: %s", self._parts.identity.partition, self._parts.index, reason)
         self.machine.outcomes.stop(reason)
@@ -197,23 +222,26 @@ class Worker:
             self._changed.notify_all()
 
     # ------------------------------------------------------------------ one step
-    def _step(self, reader: PartitionReader) -> None:
-        batch = reader.read(
-            records_max=BATCH_RECORDS, bytes_max=BATCH_BYTES_MAX, timeout_s=wait_s(self._facts(), self._policy)
-        )
-        while self._urgent and not self._stopping:
+    def _round(self, reader: PartitionReader) -> None:
+        timeout_s = wait_s(self._facts(), self._policy)
+        batch = reader.read(records_max=self._parts.batch_records, bytes_max=BATCH_BYTES_MAX, timeout_s=timeout_s)
+        while self._urgent and not self._stopping.is_set():
             time.sleep(0.0002)  # a lock is not fair: let those go first who wait for it
         with self._apply_lock:
             if len(batch) or batch.next_offset > self.machine.applied:
                 self._apply(batch)
+        self._do_what_is_due()
+        if self._state == "recovering" and self.machine.applied >= self._recover_to:
+            self._state = "live"
+
+    def _do_what_is_due(self) -> None:
+        with self._apply_lock:
             for instruction in instructions(self._facts(), self._policy):
                 self._carry_out(instruction)
-        if self._state != "live" and self.machine.applied >= self._recover_to:
-            self._state, self._reason = "live", ""
 
     def _apply(self, batch: RecordBatch) -> None:
         metrics = self._parts.metrics
-        with self._parts.tracer.span(names.SPAN_APPLY, **self._labels, records=len(batch)):
+        with self._parts.tracer.span(names.SPAN_APPLY, None, **self._labels, records=len(batch)):
             applied = self.machine.apply(batch)
         metrics.add(names.APPLIED_RECORDS, applied.records, **self._labels)
         metrics.set(names.APPLIED_OFFSET, self.machine.applied, **self._labels)
@@ -221,8 +249,9 @@ class Worker:
             metrics.add(names.DEAD_LETTERS, applied.dead, index=self._parts.index, reason="rejected")
 
     def _facts(self) -> Facts:
-        segments = self.machine.segments
-        small = [s for s in segments if s.stored is None and len(s.alive) <= SMALL_DOCUMENTS]
+        segments, dead = self.machine.segments, self.machine.dead
+        failed = self._parts.clock_ms() - self._job_failed_ms < RETRY_S * 1000
+        small = small_stretches(_sizes(segments, stored=False), SMALL_DOCUMENTS)
         return Facts(
             now_ms=self._parts.clock_ms(),
             applied=self.machine.applied,
@@ -231,11 +260,12 @@ class Worker:
             stale=self._stale,
             refreshed_ms=self._refreshed_ms,
             committed_ms=self._committed_ms,
-            unstored_bytes=segments.unstored_bytes + self.machine.dead.unstored_bytes,
-            small_segments=0 if self._committing else len(small),
-            committing=self._committing or self._parts.clock_ms() - self._job_failed_ms < RETRY_S * 1000,
-            merging=self._merging or self._committing,
-            stored=[Size(s.ordinal, s.documents, s.dead, s.nbytes) for s in segments if s.stored is not None],
+            unstored_bytes=segments.unstored_bytes + dead.unstored_bytes,
+            small_segments=0 if self._committing else max(map(len, small), default=0),
+            committing=self._committing or failed,
+            merging=self._merging or self._committing or failed,
+            stored=_sizes(segments, stored=True),
+            stored_dead=_sizes(dead, stored=True),
         )
 
     def _carry_out(self, instruction: Instruction) -> None:
@@ -246,8 +276,8 @@ class Worker:
                 self._compact()
             case Commit():
                 self._begin_commit()
-            case Merge(plan):
-                self._begin_merge(self.machine.segments, plan)
+            case Merge(plan, dead_letters):
+                self._begin_merge(self.machine.dead if dead_letters else self.machine.segments, plan)
 
     # ------------------------------------------------------------------ refresh
     @contextmanager
@@ -272,7 +302,7 @@ class Worker:
     def _publish(self) -> None:
         self._view = self._make_view(self.machine.segments, self._parts.index)
         dead = self._make_view(self.machine.dead, IndexName(self._parts.index + SUFFIX))
-        self._dead_view = replace(dead, mapping=DEAD_MAPPING, schema_version=type(dead.schema_version)(1))
+        self._dead_view = replace(dead, mapping=DEAD_MAPPING, schema_version=1)
         self._stale = False
         self._refreshed_ms = self._parts.clock_ms()
 
@@ -307,10 +337,9 @@ class Worker:
         return self.machine.locate(ByteColumn.of([one.encode() for one in ids]))
 
     # ------------------------------------------------------------------ commit
-    def _compact(self, least: int = 2) -> None:
+    def _compact(self) -> None:
         for segments, mapping in ((self.machine.segments, self.machine.mapping), (self.machine.dead, DEAD_MAPPING)):
-            small = [s.ordinal for s in segments.unstored if len(s.alive) <= SMALL_DOCUMENTS]
-            if len(small) >= least:
+            for small in small_stretches(_sizes(segments, stored=False), SMALL_DOCUMENTS):
                 merger.compact(self.machine, segments, small, self._parts.store.new_segment_id, mapping)
                 self._stale = True
 
@@ -334,8 +363,6 @@ class Worker:
                 self._stale = True
                 self._durable = taken.offset
             self._commit_error = ""
-            if self._reason.startswith("commit: "):
-                self._reason = ""
         except SedimentError as error:
             self._commit_failed(taken, f"commit: {error.message}")
         except Exception as error:  # noqa: BLE001 - an executor would swallow it
@@ -350,10 +377,11 @@ class Worker:
         """Nothing is lost: the log has it, and the next commit takes it all again."""
         _log.error("partition %s of %s cannot commit: %s", self._parts.identity.partition, self._parts.index, reason)
         with self._exclusive():
+            commit.give_back(self.machine, self._ledger, taken)
+            self._stale = True
             self._committed = self._durable
-            self._ledger.retired += taken.retired
             self._job_failed_ms = self._parts.clock_ms()
-            self._reason = self._commit_error = reason
+            self._commit_error = reason
 
     def flush(self, timeout_s: float = 60.0) -> None:
         """Make everything applied now durable in the index; raises UNAVAILABLE when that fails."""
@@ -382,37 +410,44 @@ class Worker:
         try:
             with (
                 parts.metrics.timed(names.MERGE_SECONDS, index=parts.index),
-                parts.tracer.span(names.SPAN_MERGE, **self._labels, segments=len(inputs)),
+                parts.tracer.span(names.SPAN_MERGE, None, **self._labels, segments=len(inputs)),
             ):
                 done = merger.merge_stored(parts.store, inputs, mapping, self.machine.schema_version, parts.probe)
             with self._exclusive():
                 merger.install_merge(self.machine, segments, self._ledger, done)
                 self._stale = True
+            self._merge_error = ""
             if done.stored is not None:
                 parts.metrics.add(names.MERGE_BYTES, done.stored.nbytes, index=parts.index)
         except SedimentError as error:
-            self._job_failed_ms = parts.clock_ms()
-            self._reason = f"merge: {error.message}"
-            _log.error("a merge failed: %s", error.message)
-        except Exception:  # noqa: BLE001 - an executor would swallow it
-            self._job_failed_ms = parts.clock_ms()
+            self._merge_failed(f"merge: {error.message}")
+        except Exception as error:  # noqa: BLE001 - an executor would swallow it
             _log.exception("a merge failed")
+            self._merge_failed(f"merge: internal error: {error!r}")
         finally:
             self._merging = False
             with self._changed:
                 self._changed.notify_all()
 
+    def _merge_failed(self, reason: str) -> None:
+        """The inputs are still there: it is tried again."""
+        _log.error("partition %s of %s cannot merge: %s", self._parts.identity.partition, self._parts.index, reason)
+        self._job_failed_ms = self._parts.clock_ms()
+        self._merge_error = reason
+
     def force_merge(self, segments_max: int = 1, timeout_s: float = 600.0) -> None:
         """Commit, then merge until at most ``segments_max`` segments are left."""
         self.flush(timeout_s)
+        self._merge_error = ""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             with self._changed:
                 self._changed.wait_for(lambda: not self._merging and not self._committing, timeout_s)
             with self._exclusive():
-                stored = [s for s in self.machine.segments if s.stored is not None]
-                plan = plan_all([Size(s.ordinal, s.documents, s.dead, s.nbytes) for s in stored], segments_max)
-                if plan is None or self._merging:
+                if self._merging or self._committing:
+                    continue  # another one was faster
+                plan = plan_all(_sizes(self.machine.segments, stored=True), segments_max)
+                if plan is None or self._merge_error:
                     break
                 self._begin_merge(self.machine.segments, plan)
         self.refresh()
@@ -442,7 +477,7 @@ class Worker:
             bytes=nbytes,
             dead_letters=dead,
             state=self._state,
-            reason=self._reason,
+            reason="; ".join(filter(None, (self._reason, self._commit_error, self._merge_error))),
             schema_version=machine.schema_version,
         )
 
@@ -452,3 +487,9 @@ class Worker:
         metrics.set(names.DOCUMENTS, documents, **self._labels)
         metrics.set(names.SEGMENTS, segments, **self._labels)
         metrics.set(names.SEGMENT_BYTES, nbytes, **self._labels)
+
+
+def _sizes(segments: LiveSegments, *, stored: bool) -> list[Size]:
+    """Segments in the store, or those in memory only."""
+    chosen = (s for s in segments if (s.stored is not None) is stored)
+    return [Size(s.ordinal, s.documents, s.dead, s.nbytes) for s in chosen]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipeline.materialise.updates import Resolution, merge, resolve
+from pipeline.materialise.decisions.updates import Resolution, merge, resolve
 from schemas.errors import SedimentError
 
 

@@ -39,10 +39,10 @@ class Model:
         """(result, sequence number, version)."""
         doc = self.docs.get(write.id)
         alive = doc is not None and not doc.deleted
-        version = 0 if doc is None else doc.version
         if doc is not None and doc.deleted and write.offset - doc.offset > self.forget_after:
-            version = 0
-        if self.clashes(write, doc, alive, version):
+            doc = None
+        version = 0 if doc is None else doc.version
+        if self.clashes(write, doc, alive):
             return "conflict", doc.seq_no if doc is not None and alive else -1, version
         new = write.version if write.version_type != "internal" else version + 1
         assert new is not None
@@ -53,7 +53,7 @@ class Model:
             return "deleted" if alive else "not_found", self.next_seq_no - 1, new
         return "updated" if alive else "created", self.next_seq_no - 1, new
 
-    def clashes(self, write: Write, doc: Doc | None, alive: bool, version: int) -> bool:
+    def clashes(self, write: Write, doc: Doc | None, alive: bool) -> bool:
         """Whether a demand of the write is not met."""
         if write.op == "create" and alive:
             return True
@@ -61,10 +61,7 @@ class Model:
             if doc is None or not alive or doc.seq_no != write.if_seq_no:
                 return True
             return write.if_primary_term is not None and write.if_primary_term != self.primary_term
-        if write.version_type == "external":
-            assert write.version is not None
-            return version > 0 and write.version <= version
-        if write.version_type == "external_gte":
-            assert write.version is not None
-            return version > 0 and write.version < version
-        return False
+        if doc is None or write.version_type == "internal":
+            return False
+        assert write.version is not None
+        return write.version <= doc.version if write.version_type == "external" else write.version < doc.version

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.materialise.decide_kernels import decide, mark_dead
-from tests.pipeline.materialise.decide_twin import Model, Write
+from pipeline.materialise.decisions.decide_kernels import decide, mark_dead
+from tests.pipeline.materialise.decisions.decide_twin import Model, Write
 
 RESULTS = ["pending", "created", "updated", "deleted", "noop", "not_found", "conflict"]
 OPS = ["index", "create", "update", "delete"]
@@ -20,14 +20,16 @@ def writes(draw: st.DrawFn) -> list[Write]:
     log = []
     for _ in range(draw(st.integers(1, 25))):
         offset += draw(st.integers(1, 3))
-        write = Write(draw(st.sampled_from(["index", "index", "create", "delete"])), draw(st.sampled_from("abc")), offset)
+        write = Write(
+            draw(st.sampled_from(["index", "index", "create", "delete"])), draw(st.sampled_from("abc")), offset
+        )
         demand = draw(st.integers(0, 5))
         if demand == 0:
             write.if_seq_no = draw(st.integers(0, 12))
             write.if_primary_term = draw(st.sampled_from([None, 1, 2]))
         elif demand == 1:
             write.version_type = draw(st.sampled_from(TYPES[1:]))
-            write.version = draw(st.integers(1, 9))
+            write.version = draw(st.integers(0, 9))
         log.append(write)
     return log
 
@@ -42,7 +44,7 @@ class Kernel:
     def run(self, run: list[Write]) -> list[tuple[str, int, int]]:
         """Decide one run."""
         ids = sorted({w.id for w in run})
-        known = [self.state.get(i, (-1, 0, 1, 0)) for i in ids]
+        known = [self.state.get(i, (-1, 0, 1, -1)) for i in ids]
         seq, version, deleted, offset = (np.array([k[c] for k in known], np.int64) for c in range(4))
         gone = deleted.astype(np.uint8)
         n = len(run)

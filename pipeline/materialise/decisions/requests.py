@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.limits import REQUEST_IDS_KEPT_OFFSETS
+from schemas.outcomes import WriteError
 
 
 class Decided(NamedTuple):
@@ -17,6 +18,10 @@ class Decided(NamedTuple):
     result: int
     seq_no: int
     version: int
+    error: WriteError | None = None
+
+
+_Entry = tuple[bytes, int, int, int, int, WriteError | None]
 
 
 class RequestWindow:
@@ -43,13 +48,16 @@ class RequestWindow:
         results: NDArray[np.uint8],
         seq_nos: NDArray[np.int64],
         versions: NDArray[np.int64],
+        errors: Mapping[int, WriteError],
     ) -> None:
-        """Keep the outcomes of the rows that carry a request id."""
+        """Keep the outcomes of the rows that carry a request id; ``errors`` by row."""
         for row, request_id in request_ids.items():
             offset = int(offsets[row])
             if self.find(request_id, offset) is None:
                 self._known.pop(request_id, None)
-                self._known[request_id] = Decided(offset, int(results[row]), int(seq_nos[row]), int(versions[row]))
+                self._known[request_id] = Decided(
+                    offset, int(results[row]), int(seq_nos[row]), int(versions[row]), errors.get(row)
+                )
         if len(request_ids) and len(offsets):
             self._forget(int(offsets[-1]))
 
@@ -66,10 +74,10 @@ class RequestWindow:
         return msgspec.msgpack.encode([(key, *known) for key, known in self._known.items()])
 
     @staticmethod
-    def decode(data: bytes) -> "RequestWindow":
+    def decode(data: bytes, kept: int = REQUEST_IDS_KEPT_OFFSETS) -> "RequestWindow":
         """From committed bytes."""
-        window = RequestWindow()
+        window = RequestWindow(kept)
         if data:
-            for key, *known in msgspec.msgpack.decode(data, type=list[tuple[bytes, int, int, int, int]]):
-                window._known[key] = Decided(*known)
+            for key, offset, result, seq_no, version, error in msgspec.msgpack.decode(data, type=list[_Entry]):
+                window._known[key] = Decided(offset, result, seq_no, version, error)
         return window

@@ -1,4 +1,4 @@
-"""Decide writes in log order: versions, conflicts, sequence numbers. The twin is ``tests/pipeline/materialise/decide_twin.py``.
+"""Decide writes in log order: versions, conflicts, sequence numbers. The twin is ``tests/pipeline/materialise/decisions/decide_twin.py``.
 
 Rows refer to documents by a local number (0..m-1, each distinct id of the run once), so that a run decides on a small copy of
 the id index and the index itself changes only when the whole run has succeeded.
@@ -39,27 +39,27 @@ def decide(
     """Decide n rows; returns the next sequence number.
 
     In: what each row asks for; ``results`` holds PENDING for rows to decide and the outcome for rows that were decided
-    before (rejected, duplicate, no-op, missing). In and out, per document: sequence number, version (0: never seen),
-    deleted, offset of its last operation, ``doc_row`` (the row that holds its newest source, -1: an earlier run's). Out per
-    row: result, sequence number and version (of a conflict: the document's current ones).
+    before (rejected, duplicate, no-op, missing). In and out, per document: sequence number, version, deleted, offset of
+    its last operation (-1: never seen; a deletion older than ``forget_after`` offsets is forgotten), ``doc_row`` (the row
+    that holds its newest source, -1: an earlier run's). Out per row: result, sequence number and version (of a conflict:
+    the document's current ones).
     """
     for row in range(ops.shape[0]):
         if results[row] != PENDING:
             continue
         d = local[row]
         exists = doc_deleted[d] == 0
-        current = doc_version[d]
-        if not exists and current > 0 and offsets[row] - doc_offset[d] > forget_after:
-            current = 0
+        known = exists or (doc_offset[d] >= 0 and offsets[row] - doc_offset[d] <= forget_after)
+        current = doc_version[d] if known else 0
         op = ops[row]
         clash = False
         if if_seq_no[row] >= 0:
             clash = not exists or doc_seq_no[d] != if_seq_no[row]
             clash = clash or (if_primary_term[row] >= 0 and if_primary_term[row] != primary_term)
         elif version_type[row] == EXTERNAL:
-            clash = current > 0 and version[row] <= current
+            clash = known and version[row] <= current
         elif version_type[row] == EXTERNAL_GTE:
-            clash = current > 0 and version[row] < current
+            clash = known and version[row] < current
         if op == CREATE and exists:
             clash = True
         if clash:
