@@ -20,11 +20,12 @@ from pipeline.json_columns.kernels.scalar_kernels import (
     OBJECT,
 )
 from pipeline.json_columns.kernels.value_kernels import keep_rows, order_by_group
+from pipeline.json_columns.lines import split_lines
 from pipeline.json_columns.paths import Meaning, Place, resolution
 from pipeline.json_columns.rejects import Problems, not_an_object, refused
-from pipeline.json_columns.scanner import Tape, readonly
+from pipeline.json_columns.scanner import Scanner, Tape, raw, readonly
 from pipeline.kernels.arrays import I32Array
-from schemas.mapping import Field, FieldType, IndexMapping
+from schemas.mapping import Field, FieldType, IndexMapping, parse_mapping
 
 
 def extract(tape: Tape, mapping: IndexMapping) -> Extracted:
@@ -68,6 +69,19 @@ def select(columns: Mapping[str, Values], row_to_doc: I32Array) -> Mapping[str, 
     if not (row_to_doc < 0).any():
         return {name: replace(one, rows=row_to_doc[one.rows]) for name, one in columns.items()}
     return {name: _selected(one, readonly(row_to_doc)) for name, one in columns.items()}
+
+
+def warm() -> None:
+    """Compile every kernel of the package: scan, extract, select and split one small batch of every type."""
+    kinds = [kind.value for kind in FieldType if kind is not FieldType.OBJECT]
+    mapping = parse_mapping({"properties": {kind: {"type": kind} for kind in kinds}})
+    sample = {"date": '"2020-01-02"', "ip": '"::1"', "boolean": "true", "text": '"\\u00e9"', "keyword": '"a"'}
+    document = ",".join(f'"{kind}":{sample.get(kind, "1")}' for kind in kinds).encode()
+    keys = b",".join(b'"k%d":1' % i for i in range(300))  # the table of paths grows
+    lines = split_lines(b"{%b}\r\n{%b}\n{}" % (document, keys))
+    tape = Scanner().scan(lines.column(np.arange(len(lines))))
+    raw(tape, ("text",))
+    select(extract(tape, mapping).columns, np.array([-1, 0, 1], np.int32))
 
 
 def _selected(one: Values, row_to_doc: I32Array) -> Values:

@@ -22,7 +22,7 @@ WARM_FUNCTIONS: tuple[str, ...] = (
     "pipeline.segments.merge:warm",
     "pipeline.search.warm:warm",
     "pipeline.segments.ids:warm",
-    "pipeline.json_columns.kernels.warm:warm",
+    "pipeline.json_columns.extract:warm",
     "pipeline.kernels.warm:warm_shared",
 )
 

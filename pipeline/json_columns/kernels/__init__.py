@@ -8,5 +8,4 @@
 ``date_programs``: date formats to small programs.
 ``date_kernels``: such programs run over a column.
 ``address_kernels``: IP addresses to 16 bytes.
-``warm``: all of them, compiled ahead of time.
 """
