@@ -102,7 +102,10 @@ async def test_overloaded(client: Client) -> None:
 
 async def test_many_documents_make_many_items(client: Client) -> None:
     """A larger body, without any id."""
-    answer = await client.json("POST", "/a/_bulk", [x for i in range(500) for x in ({"index": {}}, {"i": i})])
+    lines: list[dict[str, object]] = []
+    for i in range(500):
+        lines += [{"index": {}}, {"i": i}]
+    answer = await client.json("POST", "/a/_bulk", lines)
     assert len(answer["items"]) == 500
     assert answer["errors"] is False
 
