@@ -110,7 +110,7 @@ class Searcher:
         """The best ``offset + size`` rows, the total, aggregation partials."""
         plan = self.compile(request.query, request.now_ms)
         weights = Weights(statistics, self.view.mapping)
-        if not is_by_score(request.sort):
+        if request.search_after or not is_by_score(request.sort):
             return self._by_keys(request, plan, weights)
         heap = Heap(max(1, request.offset + request.size))
         found = _Found()
@@ -149,7 +149,7 @@ class Searcher:
 
     def _pruned(self, request: SearchRequest, plan: Plan, weights: Weights, heap: Heap) -> int | None:
         """Fill the heap the quick way and return the total (above ``track_total_hits``: any number); None: there is none."""
-        if request.aggregations or request.min_score is not None or request.terminate_after or request.search_after:
+        if request.aggregations or request.min_score is not None or request.terminate_after:
             return None
         if request.post_filter is not None:
             plan = Combine(must=(plan,), filter=(self.compile(request.post_filter, request.now_ms),))
@@ -182,8 +182,11 @@ class Searcher:
         k = request.offset + request.size
         collector = SortedCollector(sorters, max(k, 1), request.search_after)
         scored = request.track_scores or any(key.field == "_score" for key in request.sort)
+        greatest: list[float] = []
 
         def add(segment: SegmentQueries, matches: Matches) -> None:
+            if request.track_scores and len(matches):
+                greatest.append(float(matches.scores.max()))
             if k:
                 collector.add(Rows(segment, matches.documents, matches.scores if scored else None))
 
@@ -192,8 +195,7 @@ class Searcher:
         hits = [
             RowHit(r.row.segment, r.row.document, r.row.score if scored else None, r.values, r.row.offset) for r in rows
         ]
-        best = max((h.score for h in hits if h.score is not None), default=None) if request.track_scores else None
-        return self._result(request, found.total, found, best, hits, aggregations)
+        return self._result(request, found.total, found, max(greatest, default=None), hits, aggregations)
 
     def _every(
         self,

@@ -59,9 +59,10 @@ class Words:
 
     def __init__(self, searcher: Searcher) -> None:
         reader = searcher.view.segments[0].reader
-        self._terms, postings = reader.terms("body"), reader.postings("body")
-        assert self._terms is not None
+        terms, postings = reader.terms("body"), reader.postings("body")
+        assert terms is not None
         assert postings is not None
+        self._terms = terms
         self._share = postings.df / reader.documents
         self._random = np.random.default_rng(7)
 
@@ -81,7 +82,7 @@ def classes(words: Words, lines: Sequence[bytes]) -> dict[str, Callable[[], Sear
 
     def phrase() -> MatchPhrase:
         while True:
-            tokens = json.loads(lines[random.integers(len(lines))])["body"].split()
+            tokens = json.loads(lines[int(random.integers(len(lines)))])["body"].split()
             if len(tokens) > 3:
                 at = random.integers(len(tokens) - 2)
                 return MatchPhrase(field="body", text=" ".join(tokens[at : at + 2]))

@@ -4,9 +4,11 @@ Independent of the engine: it shares the request's types with it and nothing els
 """
 
 import math
+import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from schemas.mapping import FieldType, IndexMapping
 from schemas.query import (
@@ -107,7 +109,7 @@ class Oracle:
             least = max(least, int(node.minimum_should_match))
         if len(should) < least:
             return None
-        return sum(must) + sum(should)
+        return sum(s for s in must if s is not None) + sum(should)
 
     def _constantscore(self, node: ConstantScore, d: OracleDocument) -> float | None:
         return None if self.score(node.filter, d) is None else 1.0
@@ -151,6 +153,7 @@ class Oracle:
         parts = [self._term(Term(field=node.field, value=w), d) for w in words]
         found = [p for p in parts if p is not None]
         least = len(words) if node.operator is Operator.AND else int(node.minimum_should_match or 1)
+        least = 1 if len(words) == 1 else least  # Elasticsearch makes a term query of it
         return sum(found) if found and len(found) >= least else None
 
     def _matchphrase(self, node: MatchPhrase, d: OracleDocument) -> float | None:
@@ -172,15 +175,12 @@ class Oracle:
 
     def _range(self, node: Range, d: OracleDocument) -> float | None:
         of_strings = self.mapping.fields[node.field].type in (FieldType.TEXT, FieldType.KEYWORD)
-        for v in self.terms(node.field, d) if of_strings else values(d, node.field):
-            if (
-                (node.gt is None or v > node.gt)
-                and (node.gte is None or v >= node.gte)
-                and (node.lt is None or v < node.lt)
-                and (node.lte is None or v <= node.lte)
-            ):
-                return 1.0
-        return None
+        held: list[Any] = self.terms(node.field, d) if of_strings else values(d, node.field)
+        bounds: list[tuple[Any, Callable[[Any, Any], bool]]] = [
+            (node.gt, operator.gt), (node.gte, operator.ge), (node.lt, operator.lt), (node.lte, operator.le),
+        ]  # fmt: skip
+        given = [(bound, holds) for bound, holds in bounds if bound is not None]
+        return 1.0 if any(all(holds(v, bound) for bound, holds in given) for v in held) else None
 
     def _exists(self, node: Exists, d: OracleDocument) -> float | None:
         return 1.0 if values(d, node.field) else None
@@ -200,7 +200,9 @@ class Oracle:
         if not frequency:
             return None
         is_text = self.mapping.fields[path].type is FieldType.TEXT
-        held = [tokens(x, path) if is_text else list(set(map(str, values(x, path)))) for x in self.documents]
+        held: list[list[Any]] = [
+            tokens(x, path) if is_text else list(set(map(str, values(x, path)))) for x in self.documents
+        ]
         total = sum(bool(h) for h in held)
         average = sum(map(len, held)) / total
         idf = 0.0

@@ -107,13 +107,14 @@ def test_explanations_add_up(searcher: Searcher) -> None:
     request = SearchRequest(query=query, explain=True)
     statistics = searcher.statistics(request)
     hits = searcher.query(request, statistics).hits
+    assert hits
     for hit, shown in zip(hits, searcher.fetch(request, hits, statistics), strict=True):
         tree = shown.explanation
         assert tree is not None
+        assert json.loads(json.dumps(tree)) == tree
         assert tree["value"] == pytest.approx(hit.score)
         assert tree["description"] == "sum of:"
         assert tree["value"] == pytest.approx(sum(d["value"] for d in tree["details"]))
-    assert json.loads(json.dumps(tree)) == tree
 
 
 def test_empty(searcher: Searcher) -> None:

@@ -1,13 +1,14 @@
 """Sort keys: modes over arrays, missing values, ids, pages of them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from pipeline.search.searcher import Searcher
 from schemas.errors import SedimentError
 from schemas.mapping import parse_mapping
-from schemas.query import SearchRequest, SortKey
+from schemas.query import Bool, Exists, MatchAll, SearchRequest, SortKey, Term
 from tests.oracle.views import build_view
 
 MAPPING = parse_mapping({
@@ -71,6 +72,20 @@ def test_dates_and_addresses_page(searcher: Searcher) -> None:
     assert order(searcher, SortKey("tag"), after=["bb"])[0] == [1, 2]
     assert order(searcher, SortKey("_id"), after=["id1"])[0] == [2, 3]
     assert order(searcher, SortKey("tag"), after=[None])[0] == []
+
+
+def test_scores_page(searcher: Searcher) -> None:
+    """Pages of the natural order; track_scores shows the best score of all matches, not of the page."""
+    query = Bool(should=[MatchAll(), Term(field="tag", value="c", boost=3), Exists(field="n")])
+    whole = SearchRequest(query=query, sort=[SortKey("_score", descending=True), SortKey("_doc")])
+    hits = searcher.query(whole, searcher.statistics(whole)).hits
+    assert [h.offset for h in hits] == [1, 0, 3, 2]
+    after = replace(whole, search_after=hits[1].sort)
+    assert [h.offset for h in searcher.query(after, searcher.statistics(after)).hits] == [3, 2]
+    only = replace(whole, sort=whole.sort[:1], search_after=hits[0].sort[:1])
+    assert [h.offset for h in searcher.query(only, searcher.statistics(only)).hits] == [0, 3, 2]
+    page = replace(whole, sort=[SortKey("n")], size=1, track_scores=True)
+    assert searcher.query(page, searcher.statistics(page)).max_score == hits[0].score
 
 
 def test_errors(searcher: Searcher) -> None:

@@ -53,7 +53,7 @@ def test_heap_keeps_the_best(hits: list[tuple[int, int]], k: int) -> None:
     scores, offsets, rows = np.zeros(k, np.float32), np.zeros(k, np.int64), np.zeros(k, np.int64)
     size = 0
     for score, offset in hits:
-        size = push(scores, offsets, rows, size, np.float32(score), offset, offset)
+        size = push(scores, offsets, rows, size, float(score), offset, offset)
     kept = sorted(zip(scores[:size].tolist(), offsets[:size].tolist(), strict=True), key=lambda p: (-p[0], p[1]))
     assert kept == sorted(((float(s), o) for s, o in hits), key=lambda p: (-p[0], p[1]))[:k]
 
