@@ -239,6 +239,8 @@ def date_histogram(world: World, agg: DateHistogramAggregation, docs: Sequence[D
         while at <= end:  # six hours at a time: no interval is shorter
             groups.setdefault(floor_date(agg, at), [])
             at += 6 * 3_600_000
+        if ends:
+            groups.setdefault(end, [])
     groups = {k: g for k, g in groups.items() if len(g) >= agg.min_doc_count}
     buckets = [
         bucket(world, agg, groups[key], key=key, key_as_string=show_date(key, agg.time_zone))
