@@ -155,8 +155,15 @@ _HEALTH_COLUMNS = (
     Column("status", "st", "health status"),
     Column("node.total", "nt,nodeTotal", "total number of nodes", right=True),
     Column("node.data", "nd,nodeData", "number of nodes that can store data", right=True),
-    Column("shards", "t,sh,shards.total,shardsTotal", "total number of shards", right=True),
+    Column("discovered_cluster_manager", "dcm", "cluster manager is discovered or not"),
+    Column("shards", "sh,shards.total,shardsTotal", "total number of shards", right=True),
     Column("pri", "p,shards.primary,shardsPrimary", "number of primary shards", right=True),
+    Column("relo", "r,shards.relocating,shardsRelocating", "number of relocating nodes", right=True),
+    Column("init", "i,shards.initializing,shardsInitializing", "number of initializing nodes", right=True),
+    Column("unassign", "u,shards.unassigned,shardsUnassigned", "number of unassigned shards", right=True),
+    Column("pending_tasks", "pt,pendingTasks", "number of pending tasks", right=True),
+    Column("max_task_wait_time", "mtwt,maxTaskWaitTime", "wait time of longest task pending", right=True),
+    Column("active_shards_percent", "asp,activeShardsPercent", "active number of shards in percent", right=True),
 )
 
 
@@ -166,7 +173,10 @@ def cat_health(services: Services, call: Call) -> Reply:
     now = services.clock_ms() // 1000
     row = {
         "epoch": now, "timestamp": datetime.fromtimestamp(now, UTC).strftime("%H:%M:%S"), "cluster": body["cluster_name"],
-        "status": body["status"], "node.total": 1, "node.data": 1, "shards": body["active_shards"], "pri": body["active_primary_shards"],
+        "status": body["status"], "node.total": 1, "node.data": 1, "discovered_cluster_manager": "true",
+        "shards": body["active_shards"], "pri": body["active_primary_shards"], "relo": 0, "init": 0,
+        "unassign": body["unassigned_shards"], "pending_tasks": 0, "max_task_wait_time": "-",
+        "active_shards_percent": f"{body['active_shards_percent_as_number']:.1f}%",
     }  # fmt: skip
     columns = _HEALTH_COLUMNS if call.flag("ts", default=True) else _HEALTH_COLUMNS[2:]
     return _table(call, columns, [row])

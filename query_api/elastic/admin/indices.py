@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from pipeline.analysis.analyzer import POSITION_GAP, Analyzer
 from pipeline.analysis.registry import build_analyzer
 from pipeline.catalog.state import IndexState
 from query_api.elastic.admin import settings as index_settings
@@ -23,6 +24,8 @@ from schemas.errors import illegal_argument, invalid
 from schemas.mapping import Field, FieldType, IndexMapping, parse_mapping, render_mapping
 
 ACKNOWLEDGED: Mapping[str, Any] = {"acknowledged": True}
+ANALYZED_TOKENS_MAX = 10_000  # of one _analyze (index.analyze.max_token_count)
+_WORD_ANALYZERS = frozenset({"simple", "whitespace", "keyword", "stop"})  # whose tokens are of the type ``word``
 _ANALYZE_FIELDS = {
     "analyzer",
     "text",
@@ -194,30 +197,44 @@ def analyze(services: Services, call: Call) -> Reply:
     texts = [texts] if isinstance(texts, str) else texts
     if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
         raise invalid("action_request_validation", "Validation Failed: 1: text is missing;")
-    analyzer = build_analyzer(_analyzer_name(services, call, body))
-    tokens: list[dict[str, Any]] = []
-    position, shift = 0, 0
-    for text in texts:
-        found = analyzer.analyze(text)
-        tokens += [
-            {
-                "token": t.term,
-                "start_offset": t.start_offset + shift,
-                "end_offset": t.end_offset + shift,
-                "type": _token_type(t.term),
-                "position": t.position + position,
-            }
-            for t in found
-        ]
-        position = (tokens[-1]["position"] + 101) if tokens else 0
-        shift += len(text) + 1
-    limit = 10_000
+    name = _analyzer_name(services, call, body)
+    tokens = _tokens(build_analyzer(name), texts)
+    limit = _tokens_max(services, call)
     if len(tokens) > limit:
         raise illegal_argument(
             f"The number of tokens produced by calling _analyze has exceeded the allowed maximum of [{limit}]. "
             "This limit can be set by changing the [index.analyze.max_token_count] index level setting."
         )
+    if body.get("explain") in (True, "true"):
+        return Reply({"detail": {"custom_analyzer": False, "analyzer": {"name": name, "tokens": tokens}}})
     return Reply({"tokens": tokens})
+
+
+def _tokens_max(services: Services, call: Call) -> int:
+    name = call.path.get("index")
+    state = None if name is None else exact(services.indices, name)
+    text = "" if state is None else state.setting("analyze.max_token_count", "")
+    return int(text) if text.isdigit() else ANALYZED_TOKENS_MAX
+
+
+def _tokens(analyzer: Analyzer, texts: Sequence[str]) -> list[dict[str, Any]]:
+    """The tokens of several values of a field: offsets go on after each value, positions leave a gap."""
+    tokens: list[dict[str, Any]] = []
+    position, shift = 0, 0
+    for text in texts:
+        tokens += [
+            {
+                "token": t.term,
+                "start_offset": t.start_offset + shift,
+                "end_offset": t.end_offset + shift,
+                "type": "word" if analyzer.name in _WORD_ANALYZERS else _token_type(t.term),
+                "position": t.position + position,
+            }
+            for t in analyzer.analyze(text)
+        ]
+        position = (tokens[-1]["position"] + POSITION_GAP + 1) if tokens else 0
+        shift += len(text.encode("utf-16-le", "replace")) // 2 + 1
+    return tokens
 
 
 def _token_type(term: str) -> str:
