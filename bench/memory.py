@@ -143,7 +143,7 @@ def picture(samples: Sequence[Sequence[float]], title: str, path: Path) -> None:
     right.set_ylabel("thousand documents")
     right.set_ylim(bottom=0)
     left.legend(loc="upper left")
-    right.legend(loc="lower right")
+    right.legend(loc="center right")
     left.set_title(title, fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
