@@ -24,6 +24,9 @@ WARM_FUNCTIONS: tuple[str, ...] = (
     "pipeline.segments.ids:warm",
     "pipeline.json_columns.extract:warm",
     "pipeline.kernels.warm:warm_shared",
+    "pipeline.materialise.decisions.decide_kernels:warm",
+    "pipeline.segments.digest_kernels:warm",
+    "query_api.cli.warmup:warm",  # the whole, once the parts are there
 )
 
 

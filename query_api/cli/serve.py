@@ -74,7 +74,14 @@ def _kernels_digest() -> str:
 def open_node(settings: ServeSettings) -> Iterator[RunningNode]:
     """Open everything; at the end commit and close. Raises ``SedimentError`` with what to do."""
     use_kernels(lambda line: print(line, file=sys.stderr, flush=True))
-    from pipeline.app import open_node as open_pipeline
+    with open_pipeline(settings) as running:
+        yield running
+
+
+@contextmanager
+def open_pipeline(settings: ServeSettings) -> Iterator[RunningNode]:
+    """The same without a look at the kernels' cache."""
+    from pipeline import app
     from pipeline.telemetry.metrics import Metrics
     from pipeline.telemetry.tracing import Tracer
 
@@ -87,7 +94,7 @@ def open_node(settings: ServeSettings) -> Iterator[RunningNode]:
         if telemetry.otlp_endpoint
         else Tracer.off()
     )
-    node = open_pipeline(settings, metrics=metrics, tracer=tracer)
+    node = app.open_node(settings, metrics=metrics, tracer=tracer)
     try:
         yield RunningNode(node, _services(settings, node, metrics, tracer))
     finally:
