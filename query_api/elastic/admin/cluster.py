@@ -1,6 +1,7 @@
 """What the cluster says of itself: /, _cluster, _cat, _nodes, _stats."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.catalog.state import IndexState
@@ -38,6 +39,8 @@ def info(services: Services, call: Call) -> Reply:
     })  # fmt: skip
 
 
+HEALTH_SECONDS = 30.0  # the longest that _cluster/health waits for a status, and how long if it is not told
+HEALTH_POLL_SECONDS = 0.05
 _RANK = {"green": 0, "yellow": 1, "red": 2}
 
 
@@ -49,9 +52,8 @@ def health(services: Services, call: Call) -> Reply:
     wanted = call.text("wait_for_status", "red").lower()
     if wanted not in _RANK:
         raise illegal_argument(f"unknown cluster health status [{wanted}]")
-    found = states(services, call)
-    per_index = {s.name: _index_health(services, s) for s in found}
-    worst = max((h["status"] for h in per_index.values()), key=_RANK.__getitem__, default="green")
+    per_index = _health_when(services, call, wanted)
+    worst = _worst(per_index)
     active = sum(h["active_shards"] for h in per_index.values())
     late = _RANK[worst] > _RANK[wanted] or _too_few_nodes(call.text("wait_for_nodes"))
     body: dict[str, Any] = {
@@ -76,6 +78,21 @@ def health(services: Services, call: Call) -> Reply:
     if level != "cluster":
         body["indices"] = per_index
     return Reply(body, 408 if late else 200)
+
+
+def _worst(per_index: Mapping[str, Mapping[str, Any]]) -> str:
+    return max((h["status"] for h in per_index.values()), key=_RANK.__getitem__, default="green")
+
+
+def _health_when(services: Services, call: Call, wanted: str) -> dict[str, dict[str, Any]]:
+    """The indices' health as soon as it is as good as wanted, or at the timeout."""
+    end = services.monotonic() + min(call.seconds("timeout", HEALTH_SECONDS), HEALTH_SECONDS)
+    pause = threading.Event()
+    while True:
+        per_index: dict[str, dict[str, Any]] = {s.name: _index_health(services, s) for s in states(services, call)}
+        if _RANK[_worst(per_index)] <= _RANK[wanted] or services.monotonic() >= end:
+            return per_index
+        pause.wait(HEALTH_POLL_SECONDS)
 
 
 def _too_few_nodes(text: str) -> bool:

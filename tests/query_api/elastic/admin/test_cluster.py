@@ -1,5 +1,7 @@
 """query_api.elastic.admin.cluster: what the cluster says of itself."""
 
+import asyncio
+
 import pytest
 
 from schemas.errors import unavailable
@@ -17,6 +19,18 @@ async def test_health(client: Client) -> None:
     assert (await client.json("GET", "/_cluster/health"))["status"] == "red"
     late = await client.send("GET", "/_cluster/health?wait_for_status=green&timeout=1ms")
     assert (late.status_code, late.json()["timed_out"]) == (408, True)
+
+
+async def test_health_waits(client: Client) -> None:
+    """wait_for_status answers as soon as the status is there."""
+    await client.send("PUT", "/a")
+    part = client.node.parts["a"][0]
+    part.state = "recovering"
+    asking = asyncio.create_task(client.json("GET", "/_cluster/health?wait_for_status=green&timeout=20s"))
+    await asyncio.sleep(0.15)
+    assert not asking.done()
+    part.state = "live"
+    assert (await asking)["status"] == "green"
 
 
 async def test_counts(client: Client) -> None:
