@@ -2,6 +2,7 @@
 
 ``main``: the command table; each command is a few lines of wiring.
 ``serve``: one process with all roles.
+``warmup``: every kernel compiled by use, once.
 ``background``: the REST side in a thread of this process.
 ``client``: a small REST client.
 ``load``: NDJSON over REST.
