@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types layers tidy format bench kafka warm requirements clean
+.PHONY: help install demo test docs check lint types layers tidy format bench kafka warm requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -27,6 +27,9 @@ demo: .venv/.installed ## install, then index and search a corpus at hand
 
 test: .venv/.installed kafka warm ## install, then every test; T=path narrows
 	$(BIN)/python -m pytest $(T)
+
+docs: .venv/.installed ## write docs/reference from the code; tests/test_docs.py compares
+	$(BIN)/python -m docs.generate
 
 check: lint types layers tidy ## everything but the tests
 
