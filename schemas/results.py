@@ -128,3 +128,5 @@ class Freshness:
     state: str  # recovering, live, stopped
     reason: str = ""
     schema_version: int = 0
+    digest: str = ""  # level 1 of the documents at ``digest_offset``, 64 hexadecimal characters
+    digest_offset: LogOffset = NO_OFFSET

@@ -5,6 +5,7 @@ no thread and no disk; the result of a record depends on the records before it a
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ from pipeline.materialise.decisions.requests import Decided, RequestWindow
 from pipeline.materialise.decisions.runs import Run, runs_of
 from pipeline.materialise.live_segments import LiveSegments
 from pipeline.segments.build import build_segment
+from pipeline.segments.digest import add_level_1, no_sums
 from pipeline.segments.ids import IdIndex
 from pipeline.segments.reader import SegmentReader
 from schemas.errors import ErrorKind, SedimentError
@@ -97,6 +99,7 @@ class Materialiser:
         self.requests = RequestWindow(self.horizons.request_ids)
         self.next_seq_no = 0
         self.dead_count = 0
+        self.digest = no_sums()  # level 1 of the living documents
         self.tombstones: list[I64] = []  # slots deleted since the last commit
         self.lock = threading.RLock()  # the id index and the segment lists, for readers in other threads
         self._schema = schema
@@ -116,16 +119,21 @@ class Materialiser:
         rule): then ``applied`` is where to go on, what lies before has happened, and nothing of what follows.
         """
         documents = dead = 0
-        for run in runs_of(batch):
-            with_docs, with_dead = self._apply_run(run)
-            documents += with_docs
-            dead += with_dead
+        runs = deque(runs_of(batch))
+        while runs:
+            run = runs.popleft()
+            done = self._apply_run(run)
+            if isinstance(done, int):
+                runs.extendleft(reversed(run.cut(done)))
+                continue
+            documents += done[0]
+            dead += done[1]
             self.outcomes.advance(run.batch.next_offset)
         self.outcomes.advance(batch.next_offset)
         return Applied(len(batch), documents, dead, batch.values.nbytes)
 
-    def _apply_run(self, run: Run) -> tuple[int, int]:
-        """Decide and build one run; (documents, dead letters)."""
+    def _apply_run(self, run: Run) -> tuple[int, int] | int:
+        """Decide and build one run; (documents, dead letters). A number: nothing was done, the run must be cut at that row."""
         letters = faults_of(run)
         if run.demands.ops[0] == Op.MARKER and not letters:
             self._apply_marker(run.demands.schema_versions[0])
@@ -137,7 +145,10 @@ class Materialiser:
         values = self._resolve_updates(run, results, letters, errors)
         unread = [*letters, *np.flatnonzero((results != 0) | (run.demands.ops == Op.DELETE)).tolist()]
         values = _without(values, unread)
-        extracted, mapping = self._extract(run, values, letters)
+        found = self._extract(run, values, letters)
+        if isinstance(found, int):
+            return found
+        extracted, mapping = found
         results[list(letters)] = Result.REJECTED
         decided = self._decide(run, results)
         for row, known in duplicates.items():
@@ -225,18 +236,24 @@ class Materialiser:
             return found
 
     # --- schema --------------------------------------------------------------------------------
-    def _extract(self, run: Run, values: ByteColumn, letters: dict[int, DeadLetter]) -> tuple[Extracted, IndexMapping]:
+    def _extract(
+        self, run: Run, values: ByteColumn, letters: dict[int, DeadLetter]
+    ) -> tuple[Extracted, IndexMapping] | int:
         """Columns of all rows that can be indexed, under the mapping that binds them; the others become letters.
 
-        Fields are bound row by row: what a row is refused for is decided by the mapping that the rows before it left.
+        Fields are bound row by row, and what a row is refused for is decided by the mapping that the rows before it left. Where a
+        later row's field would refuse an earlier row (``{"a.b": null}`` before ``{"a": 1}``), that later row: a run begins there.
         """
         values = self._refused_before(run, values, letters)
         mapping = self.mapping
+        bound = 0  # rows before it have met no unknown field since
         while True:
             tape = self._scanner.scan(values)
             extracted = extract(tape, mapping)
             while extracted.new_fields:
                 row = extracted.new_fields[0].row
+                if _refused_late(extracted, letters, bound):
+                    return bound
                 _add_letters(extracted, letters, before=row)
                 proposed = {f.path: f.definition for f in extracted.new_fields if f.row == row}
                 try:
@@ -247,9 +264,11 @@ class Materialiser:
                     letters[row] = DeadLetter(row, error.code, error.message)
                     values = _without(values, [row])
                     break
-                mapping = mapping.with_fields(_bound(known, proposed))
+                mapping, bound = mapping.with_fields(_bound(known, proposed)), row
                 extracted = extract(tape, mapping)
             else:
+                if _refused_late(extracted, letters, bound):
+                    return bound
                 _add_letters(extracted, letters, before=len(run.batch))
                 return extracted, mapping
 
@@ -373,12 +392,14 @@ class Materialiser:
         state = decided.state
         touched = state.slots[state.touched]
         with self.lock:
-            self.segments.kill(self.ids.segment[touched].astype(np.int64), self.ids.doc[touched].astype(np.int64))
+            places = self.ids.segment[touched].astype(np.int64), self.ids.doc[touched].astype(np.int64)
+            self.segments.kill(*places, self.digest)
             rows = state.row[state.touched]
             ordinal = -1
             if segment is not None:
                 ordinal = self.segments.next_ordinal()
                 self.segments.add(ordinal, segment, nbytes_of(segment))
+                add_level_1(segment, np.arange(segment.documents), self.digest)
             written = rows >= 0
             self.ids.seq_no[touched] = state.seq_no[state.touched]
             self.ids.version[touched] = state.version[state.touched]
@@ -452,3 +473,8 @@ def _add_letters(extracted: Extracted, letters: dict[int, DeadLetter], *, before
     for reject in extracted.rejects:
         if reject.row < before and reject.row not in letters:
             letters[reject.row] = letter_of(reject)
+
+
+def _refused_late(extracted: Extracted, letters: Mapping[int, DeadLetter], bound: int) -> bool:
+    """Whether a row that was good is refused for a field that the row ``bound`` brought."""
+    return any(reject.row < bound and reject.row not in letters for reject in extracted.rejects)

@@ -93,6 +93,7 @@ def snapshot(machine: Materialiser, ledger: Ledger) -> Snapshot:
     state = {
         "outcomes": machine.outcomes.encode(),
         "requests": machine.requests.encode(),
+        "digest": machine.digest.tobytes(),
         "dead": msgspec.json.encode({"segments": dead_ids, "count": machine.dead_count}),
         **{name: encoded for name, (encoded, _) in ledger.tombstones.items()},
     }
@@ -202,6 +203,9 @@ def restore(machine: Materialiser, store: SegmentStore, manifest: Manifest) -> L
     machine.schema_version = manifest.schema_version
     if manifest.schema_version:
         machine.mapping = msgspec.json.decode(manifest.mapping_json, type=IndexMapping)
+    if "digest" in manifest.state:
+        kept = np.frombuffer(manifest.state["digest"], np.uint64)
+        machine.digest = kept.reshape(machine.digest.shape).copy()
     dead = msgspec.json.decode(manifest.state.get("dead", b'{"segments":[],"count":0}'))
     machine.dead_count = dead["count"]
     dead_ids = set(dead["segments"])

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.materialise.decisions.decide_kernels import mark_dead
+from pipeline.segments.digest import add_level_1
 from pipeline.segments.manifest import StoredAlive, StoredSegment
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import SegmentView
 
 Bools = NDArray[np.bool_]
 I64 = NDArray[np.int64]
+U64 = NDArray[np.uint64]
 
 
 @dataclass(slots=True)
@@ -118,12 +120,14 @@ class LiveSegments:
             kept[new.ordinal] = new
         self._by_ordinal = kept
 
-    def kill(self, ordinals: I64, docs: I64) -> None:
-        """Mark rows dead, given as (segment ordinal, document) columns; -1 = no row."""
+    def kill(self, ordinals: I64, docs: I64, digest: U64) -> None:
+        """Mark rows dead, given as (segment ordinal, document) columns; -1 = no row. Takes them out of a level 1 digest."""
         for ordinal in np.unique(ordinals[ordinals >= 0]).tolist():
             segment = self._by_ordinal.get(ordinal)
             if segment is not None:
-                segment.kill(docs[ordinals == ordinal])
+                rows = np.unique(docs[ordinals == ordinal])
+                add_level_1(segment.reader, rows[segment.alive[rows]], digest, negative=True)
+                segment.kill(rows)
 
     def views(self) -> Sequence[SegmentView]:
         """Every segment with a live row, for good."""

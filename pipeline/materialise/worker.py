@@ -35,6 +35,7 @@ from pipeline.materialise.state import (
     instructions,
     wait_s,
 )
+from pipeline.segments.digest import text_of
 from pipeline.segments.manifest import Identity
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.store import SegmentStore
@@ -303,6 +304,7 @@ class Worker:
         self._view = self._make_view(self.machine.segments, self._parts.index)
         dead = self._make_view(self.machine.dead, IndexName(self._parts.index + SUFFIX))
         self._dead_view = replace(dead, mapping=DEAD_MAPPING, schema_version=1)
+        self._digest = self.machine.digest.copy(), self.machine.applied
         self._stale = False
         self._refreshed_ms = self._parts.clock_ms()
 
@@ -479,6 +481,8 @@ class Worker:
             state=self._state,
             reason="; ".join(filter(None, (self._reason, self._commit_error, self._merge_error))),
             schema_version=machine.schema_version,
+            digest=text_of(self._digest[0]),
+            digest_offset=self._digest[1],
         )
 
     def _measure(self, end: LogOffset, documents: int, segments: int, nbytes: int) -> None:

@@ -59,27 +59,20 @@ def id_hashes(ids: ByteColumn) -> U64:
 
 
 def add_level_1(reader: SegmentReader, rows: I64, sums: U64, *, negative: bool = False) -> None:
-    """Add rows of a segment to level 1 sums, or take them away."""
+    """Add rows of a segment to level 1 sums, or take them away; work for these rows only."""
     if len(rows):
-        hashes = reader.source_hashes()
-        _add(
-            reader,
-            np.ascontiguousarray(hashes[:, 0]),
-            np.ascontiguousarray(hashes[:, 1]),
-            rows,
-            sums,
-            negative=negative,
-        )
+        _add(reader, reader.source_hashes()[rows], rows, sums, negative=negative)
 
 
-def _add(reader: SegmentReader, first: U64, second: U64, rows: I64, sums: U64, *, negative: bool) -> None:
+def _add(reader: SegmentReader, contents: U64, rows: I64, sums: U64, *, negative: bool = False) -> None:
+    """``contents``: uint64[len(rows), 2], what stands for each row's content."""
     add_rows(
-        id_hashes(reader.ids()),
-        first,
-        second,
-        reader.seq_nos(),
-        reader.versions(),
-        rows.astype(np.int64),
+        id_hashes(reader.ids().take(rows)),
+        np.ascontiguousarray(contents[:, 0]),
+        np.ascontiguousarray(contents[:, 1]),
+        reader.seq_nos()[rows],
+        reader.versions()[rows],
+        np.arange(len(rows), dtype=np.int64),
         sums,
         negative,
     )
@@ -97,11 +90,8 @@ def level_2(segments: Iterable[tuple[SegmentReader, Bools]]) -> U64:
     """Level 2 of living rows: everything is read back from the segments."""
     sums = no_sums()
     for reader, alive in segments:
-        content = content_hashes(reader, alive)
         rows = np.flatnonzero(alive)
-        _add(
-            reader, np.ascontiguousarray(content[:, 0]), np.ascontiguousarray(content[:, 1]), rows, sums, negative=False
-        )
+        _add(reader, content_hashes(reader, alive)[rows], rows, sums)
     return sums
 
 

@@ -22,6 +22,14 @@ class Run:
     demands: Demands
     ids: ByteColumn
 
+    def cut(self, row: int) -> tuple["Run", "Run"]:
+        """The rows before one, and the others."""
+        return self._part(0, row), self._part(row, len(self.batch))
+
+    def _part(self, start: int, end: int) -> "Run":
+        batch = self.batch.slice(start, end)
+        return Run(batch, demands_of(batch), self.ids.slice(start, end))
+
 
 def runs_of(batch: RecordBatch) -> Iterator[Run]:
     """The runs of a batch, in order."""
