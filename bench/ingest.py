@@ -7,7 +7,7 @@ keeps ids for upserts; tantivy's writes it once and appends.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,16 +70,35 @@ def run(
     sides[peer] = partial(run_side, "bench.ingest:tantivy", path=path, heap_mb=heap_mb, threads=threads)
     figures = alternate(sides, rounds)
     base = median_of(figures[peer], "documents_per_second")
-    rows = []
-    for name, runs in figures.items():
-        rate = median_of(runs, "documents_per_second")
-        rates = [r["documents_per_second"] for r in runs]
-        disk = median_of(runs, "disk_bytes" if name == peer else "index_bytes") / 1e6
-        log = 0.0 if name == peer else median_of(runs, "log_bytes") / 1e6
-        segments = median_of(runs, "segments_at_commit" if name == peer else "segments_at_flush")
-        rows.append([name, rate, min(rates), max(rates), rate / base, segments, round(disk), round(log)])
-    headers = ["side", "docs/s (median)", "min", "max", "ratio", "segments", "index MB", "log MB"]
+    headers = [
+        "side",
+        "docs/s (median)",
+        "min",
+        "max",
+        "ratio",
+        "CPU us/doc",
+        "segments",
+        "index MB",
+        "live MB",
+        "log MB",
+    ]
+    rows = [_row(name, runs, base, is_peer=name == peer) for name, runs in figures.items()]
     table(headers, rows)
+    print(
+        "CPU: of all threads of the process, the measure that other work disturbs least; live: what segments in use take,"
+    )
+    print("the rest of the index being what merges have left to be cleaned up")
     medians = {row[0]: dict(zip(headers[1:], row[1:], strict=True)) for row in rows}
     arguments = {"rounds": rounds, "batch": batch, "heap_mb": heap_mb, "threads": threads, "settings": chosen}
     save("ingest", started, {"corpus": facts, "arguments": arguments, "medians": medians, "rounds": figures})
+
+
+def _row(name: str, runs: Sequence[Mapping[str, Any]], base: float, *, is_peer: bool) -> list[Any]:
+    rates = [run["documents_per_second"] for run in runs]
+    rate = median_of(runs, "documents_per_second")
+    row = [name, rate, min(rates), max(rates), rate / base, median_of(runs, "cpu_us_per_document")]
+    if is_peer:
+        disk = round(median_of(runs, "disk_bytes") / 1e6)
+        return [*row, median_of(runs, "segments_at_commit"), disk, disk, 0]
+    sizes = [round(median_of(runs, kind) / 1e6) for kind in ("index_bytes", "live_bytes", "log_bytes")]
+    return [*row, median_of(runs, "segments_at_flush"), *sizes]

@@ -35,6 +35,7 @@ INDEX = "bench"
 BATCH_RECORDS = 2_000
 WARM_UP_DOCUMENTS = 6_000
 APPLIED_SECONDS_MAX = 3_600.0
+MERGES_QUIET_SECONDS = 3.0
 
 
 @contextmanager
@@ -118,37 +119,45 @@ def ingest(
         warm_up(node, corpus, partitions=partitions)
         documents, ids = corpus.lines(), corpus.ids()
         index = create(node, corpus.fields, partitions=partitions)
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), time.process_time()
         append_all(node, index, ids, documents, batch)
         appended = time.perf_counter()
         wait_applied(node)
         node.refresh(INDEX)
         seen = time.perf_counter()
         node.flush(INDEX)
-        end = time.perf_counter()
+        end, cpu = time.perf_counter(), time.process_time() - cpu
+        live = sum(worker.freshness().bytes for worker in node.workers(INDEX))
         found, parts = visible_documents(node), segments(node)
         assert found == corpus.documents, f"the index shows {found} of {corpus.documents} documents"
     return {
         "documents_per_second": corpus.documents / (end - begin),
         "megabytes_per_second": corpus.json_bytes / 1e6 / (end - begin),
         "seconds": end - begin,
+        "cpu_us_per_document": cpu / corpus.documents * 1e6,
         "appending_seconds": appended - begin,
         "visible_seconds": seen - begin,
         "flush_seconds": end - seen,
         "segments_at_flush": parts,
+        "live_bytes": live,
         "index_bytes": bytes_below(folder / "partitions"),
         "log_bytes": bytes_below(folder / "log"),
     }
 
 
 def settle(node: Node, *, merged: bool) -> None:
-    """Everything visible and durable; with ``merged`` one segment a partition."""
+    """Everything visible and durable, merges at an end; with ``merged`` one segment a partition."""
     node.refresh(INDEX)
     node.flush(INDEX)
     if merged:
         for worker in node.workers(INDEX):
             worker.force_merge(1)
-    node.refresh(INDEX)
+    since, last = time.monotonic(), -1
+    while time.monotonic() - since < MERGES_QUIET_SECONDS:  # no merge has ended for so long: none is under way
+        node.refresh(INDEX)
+        if segments(node) != last:
+            since, last = time.monotonic(), segments(node)
+        time.sleep(0.1)
 
 
 class Asked:

@@ -53,7 +53,7 @@ def ingest(corpus: Corpus, folder: Path, *, heap_mb: int = HEAP_MB, threads: int
     home = folder / "index"
     home.mkdir(parents=True)
     index = tantivy.Index(schema(corpus.fields), path=str(home))
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     writer = index.writer(heap_size=heap_mb << 20, num_threads=threads)
     add = writer.add_json
     for document in documents:
@@ -62,7 +62,7 @@ def ingest(corpus: Corpus, folder: Path, *, heap_mb: int = HEAP_MB, threads: int
     writer.commit()
     index.reload()
     searcher = index.searcher()
-    end = time.perf_counter()
+    end, cpu = time.perf_counter(), time.process_time() - cpu
     found, segments = searcher.num_docs, searcher.num_segments
     assert found == corpus.documents, f"tantivy shows {found} of {corpus.documents} documents"
     writer.wait_merging_threads()
@@ -72,6 +72,7 @@ def ingest(corpus: Corpus, folder: Path, *, heap_mb: int = HEAP_MB, threads: int
         "documents_per_second": corpus.documents / (end - begin),
         "megabytes_per_second": corpus.json_bytes / 1e6 / (end - begin),
         "seconds": end - begin,
+        "cpu_us_per_document": cpu / corpus.documents * 1e6,
         "adding_seconds": added - begin,
         "commit_seconds": end - added,
         "merging_afterwards_seconds": merged - end,
