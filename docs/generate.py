@@ -43,6 +43,10 @@ HEADERS: Final[Mapping[str, tuple[str, str]]] = {
         "text",
         "a second record with the same value within the window (`REQUEST_IDS_KEPT_OFFSETS`) changes nothing and gets the first one's outcome",
     ),
+    "redriven-from": (
+        "`<partition>-<offset>`",
+        "the dead letter that this record was made from; kept with the document, so that it shows both offsets",
+    ),
     "schema-version": ("whole number", "with `op: mapping` only: which schema version begins"),
     "traceparent": ("W3C Trace Context", "the trace that the write belongs to; passed on, not used for any decision"),
     "content-type": ("text", "reserved; not read yet, every value is taken for JSON"),
