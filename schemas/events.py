@@ -20,6 +20,7 @@ VERSION = "version"
 VERSION_TYPE = "version_type"
 ROUTING = "routing"
 REQUEST_ID = "request-id"
+REDRIVEN_FROM = "redriven-from"  # the dead letter's id, <partition>-<offset>
 SCHEMA_VERSION = "schema-version"
 TRACEPARENT = "traceparent"
 CONTENT_TYPE = "content-type"
@@ -70,6 +71,7 @@ class Demands:
     version_type: NDArray[np.uint8]
     routing: Mapping[int, bytes] = field(default_factory=dict)
     request_ids: Mapping[int, bytes] = field(default_factory=dict)
+    origins: Mapping[int, bytes] = field(default_factory=dict)
     schema_versions: Mapping[int, int] = field(default_factory=dict)
     faults: Mapping[int, str] = field(default_factory=dict)
 
@@ -85,6 +87,7 @@ class _Columns:
         self.version_type = np.zeros(rows, np.uint8)
         self.routing: dict[int, bytes] = {}
         self.request_ids: dict[int, bytes] = {}
+        self.origins: dict[int, bytes] = {}
         self.schema_versions: dict[int, int] = {}
         self.faults: dict[int, str] = {}
 
@@ -107,6 +110,7 @@ def demands_of(batch: RecordBatch) -> Demands:
         columns.version_type,
         columns.routing,
         columns.request_ids,
+        columns.origins,
         columns.schema_versions,
         columns.faults,
     )
@@ -118,16 +122,15 @@ def _read(columns: _Columns, row: int, headers: Headers) -> None:
             columns.ops[row] = _named(OP_NAMES, name, value)
         elif name == VERSION_TYPE:
             columns.version_type[row] = _named(VERSION_TYPE_NAMES, name, value)
-        elif name == ROUTING:
-            columns.routing[row] = value
-        elif name == REQUEST_ID:
-            columns.request_ids[row] = value
+        elif name in _TEXTS:
+            getattr(columns, _TEXTS[name])[row] = value
         elif name == SCHEMA_VERSION:
             columns.schema_versions[row] = _number(name, value)
         elif name in _NUMBERS:
             getattr(columns, name)[row] = _number(name, value)
 
 
+_TEXTS: Mapping[str, str] = {ROUTING: "routing", REQUEST_ID: "request_ids", REDRIVEN_FROM: "origins"}
 _NUMBERS = frozenset({IF_SEQ_NO, IF_PRIMARY_TERM, VERSION})
 
 

@@ -81,6 +81,7 @@ class Provenance:
     timestamp_ms: int
     schema_version: int
     segment: str
+    redriven_from: str = ""  # the dead letter that this document was, <partition>-<offset>
 
 
 @dataclass(frozen=True, slots=True)

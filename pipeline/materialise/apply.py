@@ -32,7 +32,7 @@ from pipeline.segments.digest import add_level_1, no_sums
 from pipeline.segments.ids import IdIndex
 from pipeline.segments.reader import SegmentReader
 from schemas.errors import ErrorKind, SedimentError
-from schemas.events import Demands, Op
+from schemas.events import Op
 from schemas.ids import LogOffset, SchemaVersion, SegmentId
 from schemas.limits import DELETED_IDS_KEPT_OFFSETS, REQUEST_IDS_KEPT_OFFSETS
 from schemas.mapping import Field, IndexMapping
@@ -156,6 +156,7 @@ class Materialiser:
         segment = self._build(run, values, extracted, mapping, decided)
         dead_segment = self._build_dead(run, [letters[row] for row in sorted(letters)])
         self._publish(decided, segment, dead_segment)
+        dead_letters.settle(self.dead, self.origin, run.demands.origins)
         self.mapping = mapping
         self.dead_count += len(letters)
         self._explain(run, results, decided, letters, duplicates, errors)
@@ -357,7 +358,8 @@ class Materialiser:
             offsets=run.batch.offsets[rows],
             timestamps=run.batch.timestamps_ms[rows],
             sources=values if every else values.take(rows),
-            routing=_routing(run.demands, rows),
+            routing=_sparse(run.demands.routing, rows),
+            origins=_sparse(run.demands.origins, rows),
             scratch=self._scratch,
         )
         decided.doc_of_row = row_to_doc
@@ -438,11 +440,9 @@ class _Decided:
     doc_of_row: NDArray[np.int32] = None  # type: ignore[assignment]  # filled by _build
 
 
-def _routing(demands: Demands, rows: I64) -> ByteColumn | None:
-    """Routing values of the rows that become documents; empty where a record has none."""
-    if not demands.routing:
-        return None
-    return ByteColumn.of([demands.routing.get(row, b"") for row in rows.tolist()])
+def _sparse(values: Mapping[int, bytes], rows: I64) -> ByteColumn | None:
+    """What few records carry, for the rows that become documents; empty where a record has none."""
+    return ByteColumn.of([values.get(row, b"") for row in rows.tolist()]) if values else None
 
 
 def nbytes_of(reader: SegmentReader) -> int:

@@ -320,6 +320,16 @@ class Worker:
         )
 
     @property
+    def state(self) -> str:
+        """recovering, live, waiting (the log is away) or stopped."""
+        return self._state
+
+    @property
+    def reason(self) -> str:
+        """Why, where something is wrong."""
+        return self._reason
+
+    @property
     def view(self) -> PartitionView:
         """The newest visible state."""
         return self._view

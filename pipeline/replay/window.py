@@ -15,7 +15,9 @@ WAIT_S = 0.2
 class WindowReader:
     """Reads a partition below an offset; see ``PartitionReader``."""
 
-    def __init__(self, inner: PartitionReader, until: LogOffset | None, rate: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, inner: PartitionReader, until: LogOffset | None, rate: float, clock: Callable[[], float]
+    ) -> None:
         self._inner = inner
         self._until = until
         self._rate = rate
@@ -62,16 +64,19 @@ def empty_batch(next_offset: LogOffset) -> RecordBatch:
 def _below(batch: RecordBatch, until: LogOffset) -> RecordBatch:
     count = int((batch.offsets < until).sum())
     part = batch.slice(0, count)
-    return RecordBatch(
-        part.partition, part.offsets, part.timestamps_ms, part.keys, part.values, until, part.headers
-    )
+    return RecordBatch(part.partition, part.offsets, part.timestamps_ms, part.keys, part.values, until, part.headers)
 
 
 class WindowLog:
     """A read-only ``Log`` whose partitions end at an offset at the latest."""
 
     def __init__(
-        self, inner: Log, *, until: LogOffset | None = None, rate: float = 0, clock: Callable[[], float] = time.monotonic
+        self,
+        inner: Log,
+        *,
+        until: LogOffset | None = None,
+        rate: float = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._inner = inner
         self._until = until

@@ -20,6 +20,12 @@ def routing_of(reader: SegmentReader, document: int) -> str | None:
     return value.decode() if value else None
 
 
+def origin_of(reader: SegmentReader, document: int) -> str:
+    """The dead letter that a document was, or ""."""
+    origins = reader.origins()
+    return "" if origins is None else (origins[document] or b"").decode()
+
+
 def provenance_of(reader: SegmentReader, document: int, topic: str, partition: int) -> Provenance:
     """Where a document came from."""
     return Provenance(
@@ -29,6 +35,7 @@ def provenance_of(reader: SegmentReader, document: int, topic: str, partition: i
         timestamp_ms=int(reader.timestamps()[document]),
         schema_version=int(reader.schema_versions()[document]),
         segment=reader.meta.id,
+        redriven_from=origin_of(reader, document),
     )
 
 

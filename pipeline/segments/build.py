@@ -47,6 +47,7 @@ def build_segment(  # noqa: PLR0913  the columns of a batch, by name
     timestamps: I64,
     sources: ByteColumn,
     routing: ByteColumn | None = None,
+    origins: ByteColumn | None = None,
     scratch: Scratch | None = None,
 ) -> SegmentData:
     """The segment of documents 0..n-1.
@@ -65,6 +66,8 @@ def build_segment(  # noqa: PLR0913  the columns of a batch, by name
     }
     if routing is not None and routing.nbytes:
         arrays |= _byte_arrays("routing", routing)
+    if origins is not None and origins.nbytes:
+        arrays |= _byte_arrays("origin", origins)
     fields: list[FieldMeta] = []
     for path in sorted(p for p, values in columns.items() if len(values.rows)):
         field, made = _build_field(mapping.fields[path], len(fields), columns[path], documents, scratch)

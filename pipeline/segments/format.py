@@ -18,6 +18,7 @@ timestamp          int64[n]          its record's timestamp, ms
 schema             int32[n]          the schema version under which it was indexed
 source/hash        uint64[n, 2]      a hash of its source (``pipeline.segments.digest``)
 routing/data …     (optional)        routing values (empty: none)
+origin/data …      (optional)        of re-driven documents: the dead letter's ``<partition>-<offset>`` (empty: none)
 source/data        uint8             zstd blocks of SOURCE_BLOCK_DOCS documents each (source bytes one after another)
 source/blocks      int64[b + 1]      where each block begins in source/data
 source/starts      int64[n + 1]      where each document begins in the uncompressed whole

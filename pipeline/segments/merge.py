@@ -71,7 +71,8 @@ def merge_segments(
         "timestamp": _rows([r.timestamps() for r in readers], parts),
         "schema": _rows([r.schema_versions() for r in readers], parts),
         "source/hash": _rows([r.source_hashes() for r in readers], parts),
-        **_routing(parts),
+        **_sparse("routing", [p.reader.routing() for p in parts], parts),
+        **_sparse("origin", [p.reader.origins() for p in parts], parts),
     }
     fields: list[FieldMeta] = []
     for path in sorted({f.path for r in readers for f in r.meta.fields}):
@@ -119,12 +120,11 @@ def _byte_arrays(name: str, columns: Sequence[ByteColumn], parts: Sequence[_Inpu
     return {f"{name}/data": padded(np.concatenate(pieces)), f"{name}/starts": starts}
 
 
-def _routing(parts: Sequence[_Input]) -> dict[str, Array]:
-    known = [p.reader.routing() for p in parts]
+def _sparse(name: str, known: Sequence[ByteColumn | None], parts: Sequence[_Input]) -> dict[str, Array]:
     empty = [_empty(p.reader.documents) for p in parts]
     columns = [e if k is None else k for k, e in zip(known, empty, strict=True)]
-    made = _byte_arrays("routing", columns, parts)
-    return made if made["routing/starts"][-1] else {}
+    made = _byte_arrays(name, columns, parts)
+    return made if made[f"{name}/starts"][-1] else {}
 
 
 def _empty(documents: int) -> ByteColumn:

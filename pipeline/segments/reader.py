@@ -122,6 +122,12 @@ class SegmentReader:
             return None
         return ByteColumn(self._get("routing/data"), self._get("routing/starts"))
 
+    def origins(self) -> ByteColumn | None:
+        """Of documents that were dead letters once: the dead letter's id, else empty; None: no document was."""
+        if "origin/data" not in self._arrays:
+            return None
+        return ByteColumn(self._get("origin/data"), self._get("origin/starts"))
+
     def seq_nos(self) -> I64:
         """int64[n]: the operation that wrote each document."""
         return self._get("seq_no")

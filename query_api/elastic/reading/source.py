@@ -129,6 +129,7 @@ def provenance(of: Provenance) -> dict[str, Any]:
         "offset": of.offset,
         "timestamp": of.timestamp_ms,
         "schema_version": of.schema_version,
+        **({"redriven_from": of.redriven_from} if of.redriven_from else {}),
         "segment": of.segment,
     }
 

@@ -1,0 +1,112 @@
+"""Grow a partition from its log, with progress: beside a live one, into an empty directory, up to an offset."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pipeline.log.ports import Log
+from pipeline.materialise.worker import Worker
+from pipeline.replay.ports import Job
+from schemas.errors import illegal_argument, unavailable
+from schemas.ids import LogOffset, PartitionId, TopicName
+
+TICK_S: Final = 0.1
+RATE_WINDOW_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a replay is to begin; None: not asked for."""
+
+    offset: int | None = None
+    timestamp_ms: int | None = None
+
+
+def check_start(log: Log, topic: TopicName, partition: PartitionId, start: Start, stands_at: LogOffset) -> None:
+    """Raise INVALID, with what would be possible, for a replay that cannot give the same index.
+
+    An index at N is a function of the log from its beginning, or of a directory at S and the log from S: so a replay begins where the
+    directory stands (0 for an empty one), and the log must still reach back there.
+    """
+    begin = log.begin_offset(topic, partition)
+    end = log.end_offset(topic, partition)
+    offset = start.offset
+    if start.timestamp_ms is not None:
+        offset = log.offset_at(topic, partition, start.timestamp_ms)
+        if offset is None:
+            raise illegal_argument(
+                f"no record of [{topic}] partition {partition} is as new as timestamp {start.timestamp_ms}"
+            )
+    if offset is not None and not begin <= offset <= end:
+        raise illegal_argument(
+            f"offset {offset} is not in the log of [{topic}] partition {partition}: it has {begin} to {end}"
+        )
+    if begin > stands_at:
+        raise illegal_argument(
+            f"the log of [{topic}] partition {partition} begins at {begin}, the directory stands at {stands_at}: what lies between "
+            f"is gone, so the index cannot be built again from it; a snapshot at {begin} or later would do"
+        )
+    if offset is not None and offset != stands_at and not (offset <= begin and stands_at <= begin):
+        raise illegal_argument(
+            f"a replay from {offset} needs an index that stands at {offset}; this directory stands at {stands_at}, so it can begin "
+            f"at {stands_at} only: leave the offset out"
+        )
+
+
+class Progress:
+    """How far a rebuild is; thread-safe."""
+
+    def __init__(self, job: Job, clock: Callable[[], float] = time.monotonic) -> None:
+        self._job = job
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._marks: list[tuple[float, int]] = [(clock(), job.position)]
+
+    @property
+    def job(self) -> Job:
+        """The job as it stands."""
+        with self._lock:
+            return self._job
+
+    def reach(self, position: int, end: int) -> None:
+        """The rebuild stands at ``position`` of ``end``."""
+        with self._lock:
+            now = self._clock()
+            self._marks.append((now, position))
+            while len(self._marks) > 2 and self._marks[0][0] < now - RATE_WINDOW_S:
+                self._marks.pop(0)
+            (then, before), elapsed = self._marks[0], now - self._marks[0][0]
+            rate = (position - before) / elapsed if elapsed > 0 and then < now else 0.0
+            eta = max(0, end - position) / rate if rate > 0 else None
+            self._job = replace(self._job, position=position, end=end, records_per_second=rate, eta_s=eta)
+
+    def finish(self, state: str, message: str = "", **report: object) -> None:
+        """The job is over."""
+        with self._lock:
+            position = self._job.position
+            end = position if state == "done" else self._job.end
+            self._job = replace(self._job, state=state, message=message, report=report, eta_s=0.0, end=end)
+
+
+def run_until(
+    worker: Worker,
+    target: Callable[[], LogOffset],
+    progress: Progress,
+    stop: threading.Event,
+    timeout_s: float = 86_400.0,
+) -> None:
+    """Let a worker catch up with a (possibly moving) offset. Raises UNAVAILABLE when the worker stops or time is up."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        end = target()
+        applied = worker.outcomes.applied
+        progress.reach(applied, max(end, applied))
+        if applied >= end:
+            return
+        if worker.state == "stopped":
+            raise unavailable("replay_stopped", worker.reason or "the rebuild stopped")
+        if stop.is_set() or time.monotonic() >= deadline:
+            raise unavailable("replay_interrupted", "interrupted: start it again, and it goes on where it stood")
+        worker.outcomes.wait(end, TICK_S)
