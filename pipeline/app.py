@@ -4,6 +4,7 @@
 """
 
 import base64
+import itertools
 import logging
 import os
 import shutil
@@ -21,11 +22,13 @@ from pipeline.ingest.backpressure import InFlight
 from pipeline.ingest.indices import IndexService, IndicesParts, refresh_ms
 from pipeline.ingest.ports import Decisions
 from pipeline.ingest.writer import LogWriter, WriterParts
-from pipeline.log.ports import Log, TopicInfo
-from pipeline.materialise.apply import Schema
+from pipeline.log.ports import Log
+from pipeline.materialise.apply import Materialiser, Schema
 from pipeline.materialise.commit import Probe
+from pipeline.materialise.dead_letters import Origin
 from pipeline.materialise.state import Policy
 from pipeline.materialise.worker import Worker, WorkerParts
+from pipeline.replay.operations import ReplayOperations
 from pipeline.rocks.database import RocksStore
 from pipeline.rocks.tuning import Tuning
 from pipeline.segments.chunks.cache import ArrayCache
@@ -33,11 +36,12 @@ from pipeline.segments.manifest import Identity
 from pipeline.segments.store import SegmentStore
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
-from schemas.errors import SedimentError, not_found, unavailable
-from schemas.ids import PartitionId
+from schemas.errors import ErrorKind, SedimentError, not_found, unavailable
+from schemas.ids import PartitionId, SchemaVersion, SegmentId
 from schemas.settings import ServeSettings
 
 SERVING_TIMEOUT_S = 60.0
+SWAP_GRACE_S = 1.0
 WATCH_S = 5.0
 AUTO_ID_BYTES = 15  # 20 characters of base64, as Elasticsearch's
 _log = logging.getLogger(__name__)
@@ -76,6 +80,7 @@ class Node:
             ThreadPoolExecutor(8, "append"),
         )
         self._served: dict[str, _Served] = {}
+        self.quarantined: dict[tuple[str, int], str] = {}  # damaged partitions that grow again, and what was wrong
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self.catalog = Catalog(log, wall_clock_ms)
@@ -96,6 +101,8 @@ class Node:
             WriterParts(log, self, self.in_flight, metrics, wall_clock_ms, new_ids, self._pools.appends)
         )
 
+        self.operations = ReplayOperations(self, wall_clock_ms)
+
     # ------------------------------------------------------------------ life
     def start(self) -> None:
         """Read the control log and open every partition."""
@@ -104,10 +111,12 @@ class Node:
         self.catalog.listen(lambda before, after: self._later(before, after))
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
         self._watcher.start()
+        self.operations.resume()
 
     def close(self) -> None:
         """Commit and close everything."""
         self._closing.set()
+        self.operations.close()
         self.catalog.close()
         self._pools.placement.shutdown(wait=True)
         for served in self._served.values():
@@ -137,13 +146,8 @@ class Node:
     def _open(self, index: IndexState) -> None:
         served = _Served(index, [])
         try:
-            info = self.log.topic(index.topic)
-            if info is None:
-                raise not_found(
-                    "topic_not_found", f"topic [{index.topic}] of index [{index.name}] is gone: delete the index"
-                )
             for number in range(index.partitions):
-                served.workers.append(self._worker(index, info, PartitionId(number)))
+                served.workers.append(self._live_worker(index, PartitionId(number)))
             for worker in served.workers:
                 worker.start()
         except SedimentError as error:
@@ -153,8 +157,29 @@ class Node:
             self._served[index.uuid] = served
             self._changed.notify_all()
 
-    def _worker(self, index: IndexState, info: TopicInfo, partition: PartitionId) -> Worker:
-        directory = self._directory(index.uuid) / str(partition)
+    def _live_worker(self, index: IndexState, partition: PartitionId) -> Worker:
+        """The worker of a partition's current directory. A damaged directory is put aside, and grows again from the log."""
+        folder = self.folder(index)
+        directory = folder / current_directory(folder, partition)
+        try:
+            return self.make_worker(index, partition, directory, self.log)
+        except SedimentError as error:
+            if error.kind is not ErrorKind.DAMAGED or self.log.begin_offset(index.topic, partition) > 0:
+                raise
+            _log.error(
+                "partition %s of %s is damaged and grows again from the log: %s", partition, index.name, error.message
+            )
+            directory.rename(directory.with_name(f"{directory.name}.damaged-{wall_clock_ms()}"))
+            self.quarantined[index.uuid, partition] = error.message
+            return self.make_worker(index, partition, directory, self.log)
+
+    def make_worker(self, index: IndexState, partition: PartitionId, directory: Path, log: Log) -> Worker:
+        """A worker over a directory and a log; not started."""
+        info = log.topic(index.topic)
+        if info is None:
+            raise not_found(
+                "topic_not_found", f"topic [{index.topic}] of index [{index.name}] is gone: delete the index"
+            )
         directory.mkdir(parents=True, exist_ok=True)
         database = RocksStore(str(directory), Tuning())
         identity = Identity("", index.topic, info.topic_id, partition, index.primary_term)
@@ -164,7 +189,7 @@ class Node:
                 identity=identity,
                 store=SegmentStore(database, self.cache),
                 close_store=database.close,
-                log=self.log,
+                log=log,
                 schema=self._schema(index.uuid, partition),
                 policy=self._policy(index),
                 metrics=self.metrics,
@@ -175,6 +200,54 @@ class Node:
                 probe=self._probe,
             )
         )
+
+    def make_machine(self, index: IndexState, partition: PartitionId) -> Materialiser:
+        """A materialiser without a store, for a few records."""
+        counter = itertools.count()
+        machine = Materialiser(
+            Origin(index.topic, partition),
+            self._schema(index.uuid, partition),
+            lambda: SegmentId(f"history-{next(counter)}"),
+            primary_term=index.primary_term,
+        )
+        first = self.catalog.mapping_at(index.uuid, 1)
+        if first is not None:
+            machine.mapping, machine.schema_version = first, SchemaVersion(1)
+        return machine
+
+    def swap(self, index: IndexState, partition: PartitionId, worker: Worker, directory: Path) -> None:
+        """Let a rebuilt partition take the live one's place: in the table, then on disk; then drop the old one."""
+        folder = self.folder(index)
+        old_directory = folder / current_directory(folder, partition)
+        served = self._served[index.uuid]
+        old, served.workers[partition] = served.workers[partition], worker
+        # RocksDB keeps its files by path: the directory keeps its name, and the pointer names it
+        point_to(folder, partition, directory.name)
+        time.sleep(SWAP_GRACE_S)  # searches that began on the old one end on it
+        old.stop(commit_now=False)
+        shutil.rmtree(old_directory, ignore_errors=True)
+        self.quarantined.pop((index.uuid, partition), None)
+
+    def spare_directory(self, index: IndexState, partition: PartitionId) -> Path:
+        """Where a partition grows beside the live one: a name that the live one does not have, the same after a restart."""
+        folder = self.folder(index)
+        names = (f"{partition}.a", f"{partition}.b")
+        return folder / next(n for n in names if n != current_directory(folder, partition))
+
+    def index_state(self, name: str) -> IndexState:
+        """An index. Raises NOT_FOUND."""
+        state = self.catalog.index(name)
+        if state is None:
+            raise not_found("index_not_found", f"no such index [{name}]", index=name)
+        return state
+
+    def all_states(self) -> Sequence[IndexState]:
+        """Every index."""
+        return self.catalog.indices()
+
+    def folder(self, index: IndexState) -> Path:
+        """Where the partitions of an index lie."""
+        return self._directory(index.uuid)
 
     def _directory(self, uuid: str) -> Path:
         return Path(self.settings.data) / "partitions" / uuid
@@ -240,9 +313,7 @@ class Node:
     # ------------------------------------------------------------------ who answers
     def workers(self, name: str) -> Sequence[Worker]:
         """The partitions of an index. Raises NOT_FOUND, or why the index could not be opened."""
-        state = self.catalog.index(name)
-        if state is None:
-            raise not_found("index_not_found", f"no such index [{name}]", index=name)
+        state = self.index_state(name)
         served = self._served.get(state.uuid)
         if served is None:
             self._wait_until_served(state)
@@ -275,6 +346,27 @@ class Node:
             if not worker.outcomes.wait(end, max(0.0, deadline - time.monotonic())):
                 return False
         return True
+
+
+def current_directory(folder: Path, partition: int) -> str:
+    """The name of a partition's directory: what the pointer beside it says, else its number."""
+    pointer = folder / f"{partition}.current"
+    return pointer.read_text().strip() if pointer.exists() else str(partition)
+
+
+def point_to(folder: Path, partition: int, name: str) -> None:
+    """Make a directory the partition's, atomically and durably."""
+    fresh = folder / f"{partition}.current.new"
+    with fresh.open("w") as file:
+        file.write(name)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(folder / f"{partition}.current")
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def wall_clock_ms() -> int:

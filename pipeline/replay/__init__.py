@@ -1,6 +1,7 @@
 """An index is a function of its log: build it again, compare it, and show where a document came from.
 
 ``ports`` — what may be asked, and what is answered
+``operations`` — the use cases: jobs in threads, resumable
 ``window`` — a log up to an offset, at a rate
 ``rebuild`` — grow a partition from its log, with progress
 ``verify`` — compare two partitions at one offset, and name the documents that differ

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,15 +13,20 @@ from schemas.records import I64, AppendBatch, ByteColumn, RecordBatch
 WAIT_S = 0.2
 
 
+@dataclass(slots=True)
+class Limits:
+    """What a window lets through; its owner may change them while it is read. ``rate``: records a second, 0 all."""
+
+    until: LogOffset | None = None
+    rate: float = 0
+
+
 class WindowReader:
     """Reads a partition below an offset; see ``PartitionReader``."""
 
-    def __init__(
-        self, inner: PartitionReader, until: LogOffset | None, rate: float, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, inner: PartitionReader, limits: Limits, clock: Callable[[], float]) -> None:
         self._inner = inner
-        self._until = until
-        self._rate = rate
+        self._limits = limits
         self._clock = clock
         self._begun = clock()
         self._read = 0
@@ -32,17 +38,18 @@ class WindowReader:
 
     def read(self, *, records_max: int, bytes_max: int, timeout_s: float) -> RecordBatch:
         """The next records below the end of the window, no faster than its rate."""
-        if self._rate > 0:
-            records_max = max(1, min(records_max, int(self._rate * WAIT_S)))
-            ahead = self._read / self._rate - (self._clock() - self._begun)
+        until, rate = self._limits.until, self._limits.rate
+        if rate > 0:
+            records_max = max(1, min(records_max, int(rate * WAIT_S)))
+            ahead = self._read / rate - (self._clock() - self._begun)
             time.sleep(min(max(ahead, 0.0), 1.0))
-        if self._until is not None and self._inner.position >= self._until:
+        if until is not None and self._inner.position >= until:
             time.sleep(min(timeout_s, WAIT_S))
-            return empty_batch(self._until)
+            return empty_batch(until)
         batch = self._inner.read(records_max=records_max, bytes_max=bytes_max, timeout_s=timeout_s)
-        if self._until is not None and batch.next_offset > self._until:
-            batch = _below(batch, self._until)
-            self._inner.seek(self._until)
+        if until is not None and batch.next_offset > until:
+            batch = _below(batch, until)
+            self._inner.seek(until)
         self._read += len(batch)
         return batch
 
@@ -70,17 +77,9 @@ def _below(batch: RecordBatch, until: LogOffset) -> RecordBatch:
 class WindowLog:
     """A read-only ``Log`` whose partitions end at an offset at the latest."""
 
-    def __init__(
-        self,
-        inner: Log,
-        *,
-        until: LogOffset | None = None,
-        rate: float = 0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, inner: Log, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._inner = inner
-        self._until = until
-        self._rate = rate
+        self._limits = limits
         self._clock = clock
 
     def create_topic(self, name: TopicName, partitions: int, config: Mapping[str, str] | None = None) -> TopicInfo:
@@ -110,7 +109,8 @@ class WindowLog:
     def end_offset(self, topic: TopicName, partition: PartitionId) -> LogOffset:
         """The end of the window or of the log, whichever comes first."""
         end = self._inner.end_offset(topic, partition)
-        return end if self._until is None else min(end, self._until)
+        until = self._limits.until
+        return end if until is None else min(end, until)
 
     def offset_at(self, topic: TopicName, partition: PartitionId, timestamp_ms: int) -> LogOffset | None:
         """The first offset whose record is not older than the timestamp."""
@@ -118,7 +118,7 @@ class WindowLog:
 
     def reader(self, topic: TopicName, partition: PartitionId, start: LogOffset) -> PartitionReader:
         """Read one partition up to the end of the window."""
-        return WindowReader(self._inner.reader(topic, partition, start), self._until, self._rate, self._clock)
+        return WindowReader(self._inner.reader(topic, partition, start), self._limits, self._clock)
 
     def trim(self, topic: TopicName, partition: PartitionId, before: LogOffset) -> None:
         """Not here: a window is for reading."""

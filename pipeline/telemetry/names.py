@@ -244,6 +244,24 @@ DOCUMENTS_DELETED = Gauge(
     labels=("index", "partition"),
     meaning="documents deleted or replaced whose segments are not yet merged",
 )
+VERIFICATIONS = Counter(
+    name="sediment_verifications_total",
+    unit="verifications",
+    labels=("index", "outcome"),
+    meaning="partitions compared with their rebuild, by outcome: equal, different",
+)
+PARTITION_DIGEST = Gauge(
+    name="sediment_partition_digest",
+    unit="number",
+    labels=("index", "partition"),
+    meaning="the first 48 bits of the documents' digest: equal offsets must show equal numbers, on any machine",
+)
+PARTITION_DIGEST_OFFSET = Gauge(
+    name="sediment_partition_digest_offset",
+    unit="offset",
+    labels=("index", "partition"),
+    meaning="the offset at which the digest was taken",
+)
 RECOVERY_SECONDS = Histogram(
     name="sediment_recovery_seconds",
     unit="seconds",

@@ -1,0 +1,270 @@
+"""The use cases of replay and verification: jobs in threads, resumable, one a partition and kind at a time."""
+
+import json
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.catalog.state import IndexState
+from pipeline.log.ports import Log
+from pipeline.materialise.apply import Materialiser
+from pipeline.materialise.worker import Worker
+from pipeline.replay import history, redrive
+from pipeline.replay.ports import Event, Job, Redriven
+from pipeline.replay.rebuild import Progress, Start, check_start, run_until
+from pipeline.replay.verify import compare
+from pipeline.replay.window import Limits, WindowLog
+from pipeline.telemetry import names
+from pipeline.telemetry.metrics import Metrics
+from schemas.errors import SedimentError, not_found
+from schemas.ids import IndexName, LogOffset, PartitionId
+from schemas.outcomes import Result, WriteError
+from schemas.routing import partition_of
+
+JOBS_KEPT: Final = 64
+JOB_FILE: Final = ".replay.json"
+VERIFY: Final = ".verify"
+DECISION_TIMEOUT_S: Final = 60.0
+_log = logging.getLogger(__name__)
+
+
+class Host(Protocol):
+    """What the composition root offers: partitions, and making and swapping their workers."""
+
+    @property
+    def log(self) -> Log:
+        """The log."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics."""
+        ...
+
+    def index_state(self, name: str) -> IndexState:
+        """An index. Raises NOT_FOUND."""
+        ...
+
+    def all_states(self) -> Sequence[IndexState]:
+        """Every index."""
+        ...
+
+    def workers(self, name: str) -> Sequence[Worker]:
+        """Its live partitions."""
+        ...
+
+    def folder(self, index: IndexState) -> Path:
+        """Where the partitions of an index lie."""
+        ...
+
+    def spare_directory(self, index: IndexState, partition: PartitionId) -> Path:
+        """Where a partition grows beside the live one."""
+        ...
+
+    def make_worker(self, index: IndexState, partition: PartitionId, directory: Path, log: Log) -> Worker:
+        """A worker over another directory and log."""
+        ...
+
+    def make_machine(self, index: IndexState, partition: PartitionId) -> Materialiser:
+        """A materialiser without any state or store."""
+        ...
+
+    def swap(self, index: IndexState, partition: PartitionId, worker: Worker, directory: Path) -> None:
+        """Let a rebuilt partition take the live one's place, and drop the old one."""
+        ...
+
+
+@dataclass(slots=True)
+class _Running:
+    progress: Progress
+    thread: threading.Thread | None = None
+
+
+class ReplayOperations:
+    """See ``pipeline.replay.ports.Operations``."""
+
+    def __init__(self, host: Host, clock_ms: Callable[[], int]) -> None:
+        self._host = host
+        self._clock_ms = clock_ms
+        self._jobs: list[_Running] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._counter = 0
+
+    def close(self) -> None:
+        """Interrupt what runs; a replay goes on when the process starts again."""
+        self._stop.set()
+        for one in list(self._jobs):
+            if one.thread is not None:
+                one.thread.join(30.0)
+
+    # ------------------------------------------------------------------ replay
+    def replay(
+        self,
+        index: IndexName,
+        *,
+        partition: int | None = None,
+        from_offset: int | None = None,
+        from_timestamp_ms: int | None = None,
+        rate: float = 0,
+    ) -> Sequence[Job]:
+        """Rebuild partitions beside the live ones and swap them in when they have caught up."""
+        state = self._host.index_state(index)
+        wanted = self._partitions(state, partition)
+        start = Start(from_offset, from_timestamp_ms)
+        for one in wanted:
+            if not self._host.spare_directory(state, one).exists():
+                check_start(self._host.log, state.topic, one, start, LogOffset(0))
+        return [self._begin("replay", state, one, partial(self._replay, state, one, rate)) for one in wanted]
+
+    def resume(self) -> None:
+        """Go on with the replays that the last process left."""
+        for state in self._host.all_states():
+            for one in self._partitions(state, None):
+                file = self._job_file(state, one)
+                if file.exists():
+                    rate = float(json.loads(file.read_text()).get("rate", 0))
+                    self._begin("replay", state, one, partial(self._replay, state, one, rate))
+
+    def _replay(self, state: IndexState, partition: PartitionId, rate: float, progress: Progress) -> None:
+        directory = self._host.spare_directory(state, partition)
+        self._job_file(state, partition).write_text(json.dumps({"rate": rate}))
+        limits = Limits(rate=rate)
+        worker = self._host.make_worker(state, partition, directory, WindowLog(self._host.log, limits))
+        try:
+            worker.start()
+            live = self._host.workers(state.name)[partition]
+            run_until(worker, lambda: live.outcomes.applied, progress, self._stop)
+            limits.rate = 0
+            worker.flush()
+            worker.refresh()
+            run_until(worker, lambda: live.outcomes.applied, progress, self._stop)
+            worker.refresh()
+        except BaseException:
+            worker.stop()
+            raise
+        self._host.swap(state, partition, worker, directory)
+        self._job_file(state, partition).unlink(missing_ok=True)
+        progress.finish("done", f"rebuilt from the log: {worker.freshness().documents} documents")
+
+    # ------------------------------------------------------------------ verify
+    def verify(self, index: IndexName, *, partition: int | None = None, deep: bool = False) -> Sequence[Job]:
+        """Rebuild partitions aside up to the live ones' offset and compare digests."""
+        state = self._host.index_state(index)
+        wanted = self._partitions(state, partition)
+        for one in wanted:
+            check_start(self._host.log, state.topic, one, Start(), LogOffset(0))
+        return [self._begin("verify", state, one, partial(self._verify, state, one, deep)) for one in wanted]
+
+    def _verify(self, state: IndexState, partition: PartitionId, deep: bool, progress: Progress) -> None:
+        directory = self._directory(state, partition, VERIFY)
+        shutil.rmtree(directory, ignore_errors=True)
+        live = self._host.workers(state.name)[partition]
+        live.refresh()
+        view = live.view
+        log = WindowLog(self._host.log, Limits(until=view.visible))
+        worker = self._host.make_worker(state, partition, directory, log)
+        try:
+            worker.start()
+            run_until(worker, lambda: view.visible, progress, self._stop)
+            worker.refresh()
+            report = compare(view, worker.view, deep=deep)
+        finally:
+            worker.stop(commit_now=False)
+            shutil.rmtree(directory, ignore_errors=True)
+        outcome = "equal" if report["equal"] else "different"
+        self._host.metrics.add(names.VERIFICATIONS, index=state.name, outcome=outcome)
+        progress.finish("done", f"{outcome} at offset {report['offset']}", **report)
+
+    # ------------------------------------------------------------------ jobs
+    def jobs(self, index: IndexName) -> Sequence[Job]:
+        """Running and recent jobs of an index, newest first."""
+        return [one.progress.job for one in reversed(self._jobs) if one.progress.job.index == index]
+
+    def _begin(self, kind: str, state: IndexState, partition: PartitionId, run: Callable[[Progress], None]) -> Job:
+        with self._lock:
+            for one in self._jobs:
+                job = one.progress.job
+                if (job.kind, job.index, job.partition, job.state) == (kind, state.name, partition, "running"):
+                    return job
+            self._counter += 1
+            begin = int(self._host.log.begin_offset(state.topic, partition))
+            end = int(self._host.log.end_offset(state.topic, partition))
+            identity = f"{kind}-{state.name}-{partition}-{self._counter}"
+            now = self._clock_ms()
+            job = Job(identity, kind, state.name, partition, "running", begin, begin, end, 0.0, None, now)
+            running = _Running(Progress(job))
+            running.thread = threading.Thread(
+                target=self._guard, args=(running.progress, run), name=identity, daemon=True
+            )
+            self._jobs = [*self._jobs[-JOBS_KEPT:], running]
+            running.thread.start()
+            return job
+
+    def _guard(self, progress: Progress, run: Callable[[Progress], None]) -> None:
+        try:
+            run(progress)
+        except SedimentError as error:
+            progress.finish("failed", error.message)
+        except Exception as error:  # noqa: BLE001 - a thread's outermost frame: the job says what happened
+            _log.exception("a job failed")
+            progress.finish("failed", f"internal error: {error!r}")
+
+    def _partitions(self, state: IndexState, partition: int | None) -> list[PartitionId]:
+        if partition is None:
+            return [PartitionId(p) for p in range(state.partitions)]
+        if not 0 <= partition < state.partitions:
+            raise not_found(
+                "partition_not_found",
+                f"index [{state.name}] has partitions 0 to {state.partitions - 1}, not {partition}",
+            )
+        return [PartitionId(partition)]
+
+    def _directory(self, state: IndexState, partition: PartitionId, kind: str) -> Path:
+        return self._host.folder(state) / f"{partition}{kind}"
+
+    def _job_file(self, state: IndexState, partition: PartitionId) -> Path:
+        return self._host.folder(state) / f"{partition}{JOB_FILE}"
+
+    # ------------------------------------------------------------------ documents
+    def history(self, index: IndexName, identity: str, *, routing: str | None = None) -> Sequence[Event]:
+        """The events that made a document, as far as the log reaches, oldest first."""
+        state = self._host.index_state(index)
+        partition = partition_of((routing or identity).encode(), state.partitions)
+        return history.history(
+            self._host.log, state.topic, partition, identity, lambda: self._host.make_machine(state, partition)
+        )
+
+    def redrive(self, index: IndexName, dead_letters: Sequence[str], *, dry_run: bool = False) -> Sequence[Redriven]:
+        """Send dead letters again, in the order of their offsets."""
+        state = self._host.index_state(index)
+        letters = redrive.order(dead_letters, state.partitions)
+        if dry_run:
+            return [self._would_send(state, partition, offset) for partition, offset in letters]
+
+        def decided(partition: PartitionId, offsets: NDArray[np.int64]) -> Sequence[tuple[Result, WriteError | None]]:
+            outcomes = self._host.workers(index)[partition].outcomes
+            outcomes.wait(LogOffset(int(offsets[-1]) + 1), DECISION_TIMEOUT_S)
+            results, _, _, errors = outcomes.of(offsets)
+            return [(Result(int(r)), errors.get(int(o))) for r, o in zip(results, offsets, strict=True)]
+
+        return redrive.send(self._host.log, state.topic, letters, self._clock_ms, decided)
+
+    def _would_send(self, state: IndexState, partition: PartitionId, offset: LogOffset) -> Redriven:
+        record = redrive.read_record(self._host.log, state.topic, partition, offset)
+        identity = f"{partition}-{offset}"
+        key, _, _ = redrive.redriven_record(record, identity)
+        return Redriven(identity, key.decode(errors="replace"), partition, offset, None, "")
+
+
+def report_of(job: Job) -> Mapping[str, Any]:
+    """A job as plain values, for JSON."""
+    return {name: getattr(job, name) for name in Job.__slots__}
