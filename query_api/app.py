@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from query_api.console.routes import add_console
-from query_api.elastic.admin import cat, cluster, indices, sediment
+from query_api.elastic.admin import cat, cluster, indices, operations, sediment
 from query_api.elastic.reading import search
 from query_api.elastic.wire.asgi import ElasticApp
 from query_api.elastic.wire.router import Route, Router
@@ -22,6 +22,7 @@ def routes() -> list[Route]:
         cluster.ROUTES,
         cat.ROUTES,
         sediment.ROUTES,
+        operations.ROUTES,
         indices.ROUTES,
         documents.ROUTES,
         bulk.ROUTES,

@@ -90,12 +90,6 @@ REST_IN_FLIGHT = Gauge(
     unit="requests",
     meaning="requests being answered now",
 )
-REST_REFUSED = Counter(
-    name="sediment_rest_refused_total",
-    unit="requests",
-    labels=("reason",),
-    meaning="requests refused before any work: unauthenticated, forbidden, quota, too large",
-)
 
 # ------------------------------------------------------------------ writing
 
@@ -188,13 +182,6 @@ LAG = Gauge(
     labels=("index", "partition"),
     meaning="records between the log's end and the applied offset",
 )
-FLUSH_SECONDS = Histogram(
-    name="sediment_materialise_flush_seconds",
-    unit="seconds",
-    labels=("index",),
-    buckets=LONG_SECONDS,
-    meaning="time to turn a buffer into a segment",
-)
 COMMIT_SECONDS = Histogram(
     name="sediment_materialise_commit_seconds",
     unit="seconds",
@@ -218,7 +205,7 @@ BUFFER_BYTES = Gauge(
     name="sediment_materialise_buffer_bytes",
     unit="bytes",
     labels=("index", "partition"),
-    meaning="memory of the segment that is still being built",
+    meaning="memory of segments that no commit has yet",
 )
 SEGMENTS = Gauge(
     name="sediment_segments",
@@ -262,12 +249,6 @@ PARTITION_DIGEST_OFFSET = Gauge(
     labels=("index", "partition"),
     meaning="the offset at which the digest was taken",
 )
-RECOVERY_SECONDS = Histogram(
-    name="sediment_recovery_seconds",
-    unit="seconds",
-    buckets=LONG_SECONDS,
-    meaning="time from opening a partition to its being live",
-)
 
 # ------------------------------------------------------------------ searching
 
@@ -295,11 +276,6 @@ PARTITION_FAILURES = Counter(
     labels=("index", "reason"),
     meaning="partitions that did not answer, by reason: timeout, unreachable, error",
 )
-FRESHNESS_WAIT_SECONDS = Histogram(
-    name="sediment_freshness_wait_seconds",
-    unit="seconds",
-    meaning="time a search waited for a partition to apply an offset",
-)
 CACHE_LOOKUPS = Counter(
     name="sediment_cache_lookups_total",
     unit="lookups",
@@ -315,37 +291,6 @@ CACHE_BYTES = Gauge(
 
 # ------------------------------------------------------------------ storage, snapshots, the rest
 
-ROCKS_MEMORY_BYTES = Gauge(
-    name="sediment_rocksdb_memory_bytes",
-    unit="bytes",
-    labels=("part",),
-    meaning="memory of RocksDB: memtables, block_cache, readers",
-)
-SNAPSHOT_SECONDS = Histogram(
-    name="sediment_snapshot_seconds",
-    unit="seconds",
-    labels=("operation", "outcome"),
-    buckets=LONG_SECONDS,
-    meaning="time of one partition's snapshot operation: create, restore, verify",
-)
-SNAPSHOT_BYTES = Counter(
-    name="sediment_snapshot_bytes_total",
-    unit="bytes",
-    labels=("operation",),
-    meaning="bytes moved to and from the object store",
-)
-STANDING_MATCHES = Counter(
-    name="sediment_standing_matches_total",
-    unit="matches",
-    labels=("index",),
-    meaning="documents that matched a standing query",
-)
-UDF_STOPPED = Counter(
-    name="sediment_udf_stopped_total",
-    unit="calls",
-    labels=("limit",),
-    meaning="calls of user code stopped by a limit: fuel, memory, time",
-)
 
 # ------------------------------------------------------------------ spans
 
@@ -363,11 +308,6 @@ SPAN_APPLY = Span(
     name="materialise.apply",
     meaning="apply one batch of log records to a partition",
     attributes=("index", "partition", "records"),
-)
-SPAN_FLUSH = Span(
-    name="materialise.flush",
-    meaning="buffer to segment",
-    attributes=("index", "partition", "documents"),
 )
 SPAN_MERGE = Span(
     name="materialise.merge",
@@ -388,11 +328,6 @@ SPAN_PARTITION = Span(
     name="search.partition",
     meaning="one query in one partition",
     attributes=("index", "partition", "hits"),
-)
-SPAN_SNAPSHOT = Span(
-    name="snapshots.operation",
-    meaning="create, restore or verify one partition's snapshot",
-    attributes=("operation", "index", "partition"),
 )
 
 METRICS: tuple[Counter | Gauge | Histogram, ...] = tuple(

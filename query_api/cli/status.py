@@ -9,6 +9,7 @@ from rich.table import Table
 from query_api.cli.client import Client
 
 _NUMBERS = ("documents", "applied", "visible", "durable", "end", "lag", "segments", "dead_letters")
+DIGEST_SHOWN = 12  # digits, as the gauge has them
 _STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
 
 
@@ -22,6 +23,12 @@ def size_text(count: int) -> str:
     return f"{size:.1f} TB"
 
 
+def digest_text(partition: dict[str, Any]) -> str:
+    """The beginning of a digest with its offset; all of it with --json."""
+    digest = partition.get("digest")
+    return f"{digest[:DIGEST_SHOWN]} @ {partition['digest_offset']:,}" if digest else ""
+
+
 def table_of(answer: dict[str, Any]) -> Table:
     """One row per partition."""
     table = Table(box=None, header_style="dim", pad_edge=False)
@@ -29,6 +36,7 @@ def table_of(answer: dict[str, Any]) -> Table:
         table.add_column(name)
     for name in (*_NUMBERS, "bytes"):
         table.add_column(name.replace("_", " "), justify="right")
+    table.add_column("digest")
     for index in answer["indices"]:
         style = _STYLES.get(index["status"], "")
         for one in index["partitions"]:
@@ -40,6 +48,7 @@ def table_of(answer: dict[str, Any]) -> Table:
                 f"[{style}]{one['state']}[/]{reason}",
                 *numbers,
                 size_text(one.get("bytes", 0)),
+                digest_text(one),
             )
     return table
 

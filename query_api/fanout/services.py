@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pipeline.ingest.ports import Indices, Writer
+from pipeline.replay.ports import Operations
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from query_api.fanout.ports import Topology
@@ -53,7 +54,7 @@ class Pools:
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a request handler may use. ``checks`` are asked by /health for what only the composition root knows
-    (log, disk); partitions and their lag are judged here.
+    (log, disk); partitions and their lag are judged here. ``operations``: None where this process does not rebuild indices.
     """
 
     indices: Indices
@@ -68,3 +69,4 @@ class Services:
     clock_ms: Callable[[], int] = wall_clock_ms
     monotonic: Callable[[], float] = time.monotonic
     checks: Sequence[Callable[[], Check]] = ()
+    operations: Operations | None = None

@@ -11,6 +11,7 @@ import orjson
 
 from pipeline.catalog.state import IndexState
 from pipeline.ingest.ports import Op, Outcomes, Result, WriteError, WriteOptions, Writes
+from pipeline.replay.ports import Event, Job, Redriven
 from query_api.app import build_app
 from query_api.fanout.services import Pools, Services
 from schemas import query as q
@@ -70,7 +71,19 @@ class FakePartition:
         offset = LogOffset(self.offset)
         end = LogOffset(max(self.end, self.offset))
         return Freshness(
-            self.partition, offset, offset, offset, end, LogOffset(0), len(self.applied), 1, 100, 0, self.state
+            self.partition,
+            offset,
+            offset,
+            offset,
+            end,
+            LogOffset(0),
+            len(self.applied),
+            1,
+            100,
+            0,
+            self.state,
+            digest="abcdef012345" + "0" * 52,
+            digest_offset=offset,
         )
 
     def apply(self, op: int, key: str, source: bytes, options: WriteOptions) -> tuple[int, int, int, WriteError | None]:
@@ -273,6 +286,49 @@ class FakeNode:
         )
 
 
+class FakeOperations:
+    """Operations that remember what they were asked for; ``found`` are the jobs they show, oldest first."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.found: list[Job] = []
+        self.events: list[Event] = []
+        self.failure: SedimentError | None = None
+
+    def _begin(self, kind: str, index: str, **given: Any) -> list[Job]:
+        self.asked.append((kind, {"index": index, **given}))
+        if self.failure is not None:
+            raise self.failure
+        numbers = [0, 1] if given["partition"] is None else [given["partition"]]
+        begun = [Job(f"{kind}-{index}-{n}", kind, index, n, "running", 0, 25, 100, 10.0, 7.5, 1) for n in numbers]
+        self.found += begun
+        return begun
+
+    def replay(self, index: IndexName, **given: Any) -> Sequence[Job]:
+        return self._begin("replay", index, **given)
+
+    def verify(self, index: IndexName, **given: Any) -> Sequence[Job]:
+        return self._begin("verify", index, **given)
+
+    def jobs(self, index: IndexName) -> Sequence[Job]:
+        return [j for j in reversed(self.found) if j.index == index]
+
+    def history(self, index: IndexName, identity: str, *, routing: str | None = None) -> Sequence[Event]:
+        self.asked.append(("history", {"index": index, "id": identity, "routing": routing}))
+        return self.events
+
+    def redrive(self, index: IndexName, dead_letters: Sequence[str], *, dry_run: bool = False) -> Sequence[Redriven]:
+        self.asked.append(("redrive", {"index": index, "ids": list(dead_letters), "dry_run": dry_run}))
+        numbered = [(one, *map(int, one.split("-"))) for one in dead_letters]
+        return [
+            Redriven(i, "k", p, o, None if dry_run else o + 100, "" if dry_run else "created") for i, p, o in numbered
+        ]
+
+    def finish(self, **changes: Any) -> None:
+        """Every job is over."""
+        self.found = [replace(j, **{"state": "done", "position": j.end, **changes}) for j in self.found]
+
+
 def _is_object(source: bytes) -> bool:
     try:
         return isinstance(orjson.loads(source), dict)
@@ -287,6 +343,8 @@ class Client:
         self.node = FakeNode()
         settings = settings or ServeSettings()
         pools = Pools.of(settings, 2)
+        self.operations = FakeOperations()
+        more.setdefault("operations", self.operations)
         self.services = Services(self.node, self.node, self.node, settings, pools, **more)
         transport = httpx.ASGITransport(build_app(self.services), raise_app_exceptions=True)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://node")

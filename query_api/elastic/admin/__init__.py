@@ -5,4 +5,5 @@
 ``cluster``: /, _cluster, _nodes, _stats.
 ``cat``: the tables of _cat.
 ``sediment``: /_sediment, /health, /metrics.
+``operations``: replay, verify, history, redrive.
 """

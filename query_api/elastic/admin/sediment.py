@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.catalog.state import IndexState
+from pipeline.telemetry import names
 from pipeline.telemetry.metrics import CONTENT_TYPE
+from query_api.elastic.admin.operations import recent_jobs
 from query_api.elastic.wire.call import Call, Reply
 from query_api.elastic.wire.names import exact
 from query_api.elastic.wire.router import Route, route
@@ -13,6 +15,7 @@ from query_api.fanout.services import Services
 from schemas.errors import SedimentError
 from schemas.results import Freshness
 
+DIGEST_DIGITS = 12
 _RANK = {"green": 0, "yellow": 1, "red": 2}
 
 
@@ -34,6 +37,8 @@ def _partition(number: int, one: Freshness | SedimentError) -> dict[str, Any]:
         "bytes": one.bytes,
         "dead_letters": one.dead_letters,
         "schema_version": one.schema_version,
+        "digest": one.digest,
+        "digest_offset": one.digest_offset,
     }
 
 
@@ -51,7 +56,15 @@ def _index(services: Services, state: IndexState) -> dict[str, Any]:
         "schema_version": state.schema_version,
         **summed,
         "partitions": shown,
+        "jobs": _jobs(services, state),
     }
+
+
+def _jobs(services: Services, state: IndexState) -> list[dict[str, Any]]:
+    try:
+        return recent_jobs(services, state.name)
+    except SedimentError:
+        return []  # the index was deleted meanwhile
 
 
 def partitions(services: Services, call: Call) -> Reply:
@@ -106,7 +119,18 @@ def _index_checks(
 
 def metrics(services: Services, call: Call) -> Reply:
     """All metrics in Prometheus' text format."""
+    for state in services.indices.indices():
+        _show_digests(services, state)
     return Reply(content=services.metrics.exposition(), content_type=CONTENT_TYPE)
+
+
+def _show_digests(services: Services, state: IndexState) -> None:
+    """A digest as a number that a gauge can hold: its first 48 bits, which a float64 holds exactly."""
+    for one in freshness_of(services, state):
+        if isinstance(one, Freshness) and one.digest:
+            labels = {"index": state.name, "partition": str(one.partition)}
+            services.metrics.set(names.PARTITION_DIGEST, int(one.digest[:DIGEST_DIGITS], 16), **labels)
+            services.metrics.set(names.PARTITION_DIGEST_OFFSET, one.digest_offset, **labels)
 
 
 ROUTES: Sequence[Route] = (
