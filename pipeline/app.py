@@ -22,6 +22,7 @@ from pipeline.ingest.backpressure import InFlight
 from pipeline.ingest.indices import IndexService, IndicesParts, refresh_ms
 from pipeline.ingest.ports import Decisions
 from pipeline.ingest.writer import LogWriter, WriterParts
+from pipeline.log.measured import MeasuredLog
 from pipeline.log.ports import Log
 from pipeline.materialise.apply import Materialiser, Schema
 from pipeline.materialise.commit import Probe
@@ -34,6 +35,7 @@ from pipeline.rocks.tuning import Tuning
 from pipeline.segments.chunks.cache import ArrayCache
 from pipeline.segments.manifest import Identity
 from pipeline.segments.store import SegmentStore
+from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from schemas.errors import ErrorKind, SedimentError, not_found, unavailable
@@ -292,9 +294,12 @@ class Node:
             raise error
 
     def _watch(self) -> None:
-        """Look now and then whether a topic got more partitions: then the index stops, with the reason."""
+        """Look now and then whether a topic got more partitions: then the index stops, with the reason. Keep gauges fresh."""
         while not self._closing.wait(WATCH_S):
+            self.metrics.set(names.CACHE_BYTES, self.cache.bytes, cache="arrays")
             for served in list(self._served.values()):
+                for worker in served.workers:
+                    worker.freshness()  # sets the gauges of a partition
                 try:
                     info = self.log.topic(served.state.topic)
                 except SedimentError:
@@ -410,7 +415,9 @@ def open_node(
 ) -> Node:
     """Open everything and return when every partition is open (it may still be catching up)."""
     Path(settings.data).mkdir(parents=True, exist_ok=True)
-    node = Node(settings, log or open_log(settings), metrics or Metrics(), tracer or Tracer.off(), probe)
+    measured = metrics or Metrics()
+    counted = MeasuredLog(log or open_log(settings), measured)
+    node = Node(settings, counted, measured, tracer or Tracer.off(), probe)
     try:
         node.start()
     except BaseException:

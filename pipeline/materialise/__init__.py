@@ -3,6 +3,7 @@
 ``apply`` — decide records in log order (``decisions``) and build in-memory segments
 ``dead_letters`` — records that cannot be indexed
 ``live_segments`` — the segments of a partition while they change
+``gauges`` — a partition's state as gauges
 ``state`` — when to refresh, commit, compact and merge
 ``merge_policy`` — which segments to merge next
 ``merger`` — carry out merges

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.materialise.decisions.decide_kernels import mark_dead
+from pipeline.materialise.merge_policy import Size
 from pipeline.segments.digest import add_level_1
 from pipeline.segments.manifest import StoredAlive, StoredSegment
 from pipeline.segments.reader import SegmentReader
@@ -137,3 +138,9 @@ class LiveSegments:
     def unstored_bytes(self) -> int:
         """Bytes of what no commit has yet."""
         return sum(s.nbytes for s in self if s.stored is None)
+
+
+def sizes(segments: LiveSegments, *, stored: bool) -> list[Size]:
+    """Segments in the store, or those in memory only, as the merge policy sees them."""
+    chosen = (s for s in segments if (s.stored is not None) is stored)
+    return [Size(s.ordinal, s.documents, s.dead, s.nbytes) for s in chosen]

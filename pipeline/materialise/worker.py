@@ -21,8 +21,9 @@ from pipeline.materialise.apply import Horizons, Materialiser, Schema
 from pipeline.materialise.dead_letters import MAPPING as DEAD_MAPPING
 from pipeline.materialise.dead_letters import SUFFIX, Origin
 from pipeline.materialise.decisions.outcomes import Outcomes
-from pipeline.materialise.live_segments import LiveSegments
-from pipeline.materialise.merge_policy import Plan, Size, plan_all, small_stretches
+from pipeline.materialise.gauges import show
+from pipeline.materialise.live_segments import LiveSegments, sizes
+from pipeline.materialise.merge_policy import Plan, plan_all, small_stretches
 from pipeline.materialise.state import (
     SMALL_DOCUMENTS,
     Commit,
@@ -252,7 +253,7 @@ class Worker:
     def _facts(self) -> Facts:
         segments, dead = self.machine.segments, self.machine.dead
         failed = self._parts.clock_ms() - self._job_failed_ms < RETRY_S * 1000
-        small = small_stretches(_sizes(segments, stored=False), SMALL_DOCUMENTS)
+        small = small_stretches(sizes(segments, stored=False), SMALL_DOCUMENTS)
         return Facts(
             now_ms=self._parts.clock_ms(),
             applied=self.machine.applied,
@@ -265,8 +266,8 @@ class Worker:
             small_segments=0 if self._committing else max(map(len, small), default=0),
             committing=self._committing or failed,
             merging=self._merging or self._committing or failed,
-            stored=_sizes(segments, stored=True),
-            stored_dead=_sizes(dead, stored=True),
+            stored=sizes(segments, stored=True),
+            stored_dead=sizes(dead, stored=True),
         )
 
     def _carry_out(self, instruction: Instruction) -> None:
@@ -351,7 +352,7 @@ class Worker:
     # ------------------------------------------------------------------ commit
     def _compact(self) -> None:
         for segments, mapping in ((self.machine.segments, self.machine.mapping), (self.machine.dead, DEAD_MAPPING)):
-            for small in small_stretches(_sizes(segments, stored=False), SMALL_DOCUMENTS):
+            for small in small_stretches(sizes(segments, stored=False), SMALL_DOCUMENTS):
                 merger.compact(self.machine, segments, small, self._parts.store.new_segment_id, mapping)
                 self._stale = True
 
@@ -458,7 +459,7 @@ class Worker:
             with self._exclusive():
                 if self._merging or self._committing:
                     continue  # another one was faster
-                plan = plan_all(_sizes(self.machine.segments, stored=True), segments_max)
+                plan = plan_all(sizes(self.machine.segments, stored=True), segments_max)
                 if plan is None or self._merge_error:
                     break
                 self._begin_merge(self.machine.segments, plan)
@@ -476,8 +477,7 @@ class Worker:
         with machine.lock:
             documents, count = machine.segments.documents, len(machine.segments)
             nbytes, dead = sum(s.nbytes for s in machine.segments), machine.dead.documents
-        self._measure(end, documents, count, nbytes)
-        return Freshness(
+        found = Freshness(
             identity.partition,
             applied=machine.applied,
             visible=self._view.visible,
@@ -494,16 +494,5 @@ class Worker:
             digest=text_of(self._digest[0]),
             digest_offset=self._digest[1],
         )
-
-    def _measure(self, end: LogOffset, documents: int, segments: int, nbytes: int) -> None:
-        metrics = self._parts.metrics
-        metrics.set(names.LAG, max(0, end - self.machine.applied), **self._labels)
-        metrics.set(names.DOCUMENTS, documents, **self._labels)
-        metrics.set(names.SEGMENTS, segments, **self._labels)
-        metrics.set(names.SEGMENT_BYTES, nbytes, **self._labels)
-
-
-def _sizes(segments: LiveSegments, *, stored: bool) -> list[Size]:
-    """Segments in the store, or those in memory only."""
-    chosen = (s for s in segments if (s.stored is not None) is stored)
-    return [Size(s.ordinal, s.documents, s.dead, s.nbytes) for s in chosen]
+        show(found, machine.segments, self._parts.metrics, self._labels)
+        return found

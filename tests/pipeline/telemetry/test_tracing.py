@@ -52,7 +52,7 @@ def test_a_record_header_is_a_parent(tracer: Tracer, memory: InMemorySpanExporte
 
 def test_a_failure_is_marked_without_its_text(tracer: Tracer, memory: InMemorySpanExporter) -> None:
     """Error texts may hold documents; the kind is enough."""
-    with pytest.raises(KeyError), tracer.span(names.SPAN_FLUSH):
+    with pytest.raises(KeyError), tracer.span(names.SPAN_MERGE):
         raise KeyError("secret")
     (span,) = memory.get_finished_spans()
     assert span.status.status_code is StatusCode.ERROR

@@ -1,0 +1,21 @@
+"""A partition's state as gauges."""
+
+from collections.abc import Mapping
+
+from pipeline.materialise.live_segments import LiveSegments
+from pipeline.telemetry import names
+from pipeline.telemetry.metrics import Metrics
+from schemas.results import Freshness
+
+
+def show(found: Freshness, segments: LiveSegments, metrics: Metrics, labels: Mapping[str, str]) -> None:
+    """Set the gauges of a partition; ``labels``: index and partition."""
+    for gauge, value in (
+        (names.LAG, max(0, found.end - found.applied)),
+        (names.DOCUMENTS, found.documents),
+        (names.SEGMENTS, found.segments),
+        (names.SEGMENT_BYTES, found.bytes),
+        (names.DOCUMENTS_DELETED, sum(s.dead for s in segments)),
+        (names.BUFFER_BYTES, segments.unstored_bytes),
+    ):
+        metrics.set(gauge, value, **labels)
