@@ -112,6 +112,14 @@ def _services(settings: ServeSettings, node: Any, metrics: Any, tracer: Any) -> 
             return Check("log", "red", health.reason)
         return Check("log", "yellow" if skipped else "green", "; ".join(skipped))
 
+    def partitions_check() -> Any:
+        damaged = "; ".join(node.quarantined.values())
+        return (
+            Check("storage", "yellow", f"damaged, growing again from the log: {damaged}")
+            if damaged
+            else Check("storage", "green")
+        )
+
     def disk_check() -> Any:
         free = shutil.disk_usage(settings.data).free
         if free < settings.limits.disk_free_bytes:
@@ -129,7 +137,8 @@ def _services(settings: ServeSettings, node: Any, metrics: Any, tracer: Any) -> 
         cluster_uuid=str(uuid5(NAMESPACE_URL, settings.cluster_name)),
         metrics=metrics,
         tracer=tracer,
-        checks=(log_check, disk_check),
+        checks=(log_check, disk_check, partitions_check),
+        operations=node.operations,
     )
 
 
