@@ -110,7 +110,9 @@ def _shown(name: str, data: bytes | None, bytes_max: int) -> dict[str, object]:
 def settle(dead: LiveSegments, origin: Origin, redriven: Mapping[int, bytes]) -> None:
     """Take dead letters away that were sent again: each is a document now, or a new dead letter. ``redriven``: ids by row."""
     prefix = f"{origin.partition}-".encode()
-    offsets = [int(one[len(prefix) :]) for one in redriven.values() if one.startswith(prefix) and one[len(prefix) :].isdigit()]
+    offsets = [
+        int(one[len(prefix) :]) for one in redriven.values() if one.startswith(prefix) and one[len(prefix) :].isdigit()
+    ]
     wanted = np.unique(np.array(offsets, np.int64))
     for segment in dead if len(wanted) else ():
         segment.kill(np.flatnonzero(np.isin(segment.reader.offsets(), wanted)))

@@ -80,7 +80,7 @@ def instructions(facts: Facts, policy: Policy) -> list[Instruction]:
         todo.append(Refresh())
     if _commit_due(facts, policy):
         todo.append(Commit())
-    if not facts.merging:
+    elif not facts.merging:  # a commit drops segments that a plan may name
         chosen, chosen_dead = plan(facts.stored), plan(facts.stored_dead)
         if chosen is not None:
             todo.append(Merge(chosen))

@@ -165,7 +165,7 @@ class Worker:
     def step(self) -> bool:
         """Read once, apply, and do what is due; False where the log or the catalog is away: try again after a while."""
         try:
-            return self._try_step()
+            return not self._halted and self._try_step()
         except Exception as error:  # noqa: BLE001 - the outermost loop: the partition stops and says why
             _log.exception("a partition stopped")
             self.halt(f"internal error: {error!r}; restart the process, and report this")

@@ -51,7 +51,7 @@ class Outcome:
     code: str = ""
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The record becomes a dead letter."""
 
     def __init__(self, code: str = "mapper_parsing") -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.materialise.merge_policy import FAN_IN, MERGED_BYTES_MAX, Size, plan, plan_all, level
+from pipeline.materialise.merge_policy import FAN_IN, MERGED_BYTES_MAX, Size, level, plan, plan_all
 
 
 def sizes(*documents: int) -> list[Size]:

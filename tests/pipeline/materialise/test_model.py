@@ -7,16 +7,19 @@ lose the catalog, end the process between any two steps of a commit, and lose an
 from dataclasses import replace
 
 from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
 from pipeline.catalog.commands import AddFields
 from pipeline.catalog.fold import fold
 from pipeline.catalog.state import CatalogState
 from pipeline.materialise.apply import Horizons
+from pipeline.materialise.state import Policy
 from tests.pipeline.materialise.logs import LONG_WORLDS, SCHEDULES, WORLDS, Put, Schedule, World
 from tests.pipeline.materialise.model import UUID, Document, Model, Record, new_catalog
-from tests.pipeline.materialise.simulation import FoldedCatalog, Partition, SimulatedLog
+from tests.pipeline.materialise.simulation import BY_HAND, FoldedCatalog, Partition, SimulatedLog
 
 HORIZONS = Horizons(deleted_ids=9, request_ids=7)
+BY_ITSELF = Policy(refresh_ms=20, flush_ms=10, flush_bytes=1 << 40)  # a step takes 10 ms
 
 
 def prepare(world: World) -> tuple[CatalogState, list[Record]]:
@@ -46,17 +49,18 @@ def expected(catalog: CatalogState, log: list[Record]) -> tuple[Model, list[dict
     return model, history
 
 
-def partition_of(catalog: CatalogState, log: list[Record]) -> Partition:
+def partition_of(catalog: CatalogState, log: list[Record], policy: Policy = BY_HAND) -> Partition:
     """A partition that has all before it."""
     simulated = SimulatedLog()
     simulated.put(log)
-    return Partition(simulated, FoldedCatalog(catalog), horizons=HORIZONS)
+    return Partition(simulated, FoldedCatalog(catalog), horizons=HORIZONS, policy=policy)
 
 
 def act(partition: Partition, action: tuple[object, ...], history: list[dict[str, Document]]) -> None:
     """Carry out one action of a schedule."""
     match action:
         case ("step", int(records)):
+            partition.now_ms += 10
             partition.step(records)
         case ("refresh",):
             partition.worker.refresh()
@@ -78,22 +82,25 @@ def act(partition: Partition, action: tuple[object, ...], history: list[dict[str
                 partition.crash(kept)
         case ("catalog_away", int(question)):
             partition.catalog.failing = {partition.catalog.questions + question}
+        case _:
+            raise AssertionError(action)
     assert partition.worker.freshness().state != "stopped", partition.worker.freshness().reason
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(world=WORLDS | LONG_WORLDS, schedule=SCHEDULES)
-def test_a_partition_is_what_the_model_says(world: World, schedule: Schedule) -> None:
+@given(world=WORLDS | LONG_WORLDS, schedule=SCHEDULES, policy=st.sampled_from([BY_HAND, BY_ITSELF]))
+def test_a_partition_is_what_the_model_says(world: World, schedule: Schedule, policy: Policy) -> None:
     """Documents with versions and sequence numbers, outcomes, dead letters and mapping, now and after every reopening."""
     catalog, log = prepare(world)
     model, history = expected(catalog, log)
-    partition = partition_of(catalog, log)
+    partition = partition_of(catalog, log, policy)
     for action in schedule:
         act(partition, action, history)
     partition.catch_up()
     check(partition, model, len(log))
     partition.begin_commit()
-    partition.run_job()
+    while partition.jobs.jobs:
+        partition.run_job()
     partition.crash()
     assert partition.worker.machine.applied == len(log)
     check(partition, model, len(log))
