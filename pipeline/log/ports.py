@@ -75,9 +75,7 @@ class PartitionReader(Protocol):
 class Log(Protocol):
     """Topics of append-only partitions."""
 
-    def create_topic(
-        self, name: TopicName, partitions: int, config: Mapping[str, str] | None = None
-    ) -> TopicInfo:
+    def create_topic(self, name: TopicName, partitions: int, config: Mapping[str, str] | None = None) -> TopicInfo:
         """Create a topic; CONFLICT (``topic_exists``) if it is there."""
         ...
 
@@ -109,15 +107,11 @@ class Log(Protocol):
         """The offset after the newest durable, committed record."""
         ...
 
-    def offset_at(
-        self, topic: TopicName, partition: PartitionId, timestamp_ms: int
-    ) -> LogOffset | None:
+    def offset_at(self, topic: TopicName, partition: PartitionId, timestamp_ms: int) -> LogOffset | None:
         """The first offset whose record is not older than the timestamp; None if there is none."""
         ...
 
-    def reader(
-        self, topic: TopicName, partition: PartitionId, start: LogOffset
-    ) -> PartitionReader:
+    def reader(self, topic: TopicName, partition: PartitionId, start: LogOffset) -> PartitionReader:
         """Read one partition from an offset on; any number of readers at a time."""
         ...
 

@@ -26,7 +26,7 @@ from pipeline.materialise.decisions.decide_kernels import decide
 from pipeline.materialise.decisions.outcomes import Outcomes
 from pipeline.materialise.decisions.requests import Decided, RequestWindow
 from pipeline.materialise.decisions.runs import Run, runs_of
-from pipeline.materialise.live_segments import LiveSegments
+from pipeline.materialise.live_segments import LiveSegments, settle
 from pipeline.segments.build import build_segment
 from pipeline.segments.digest import add_level_1, no_sums
 from pipeline.segments.ids import IdIndex
@@ -156,7 +156,7 @@ class Materialiser:
         segment = self._build(run, values, extracted, mapping, decided)
         dead_segment = self._build_dead(run, [letters[row] for row in sorted(letters)])
         self._publish(decided, segment, dead_segment)
-        dead_letters.settle(self.dead, self.origin, run.demands.origins)
+        settle(self.dead, self.origin.partition, run.demands.origins)
         self.mapping = mapping
         self.dead_count += len(letters)
         self._explain(run, results, decided, letters, duplicates, errors)

@@ -5,7 +5,7 @@ A dead letter says what is wrong (code, reason, field, byte position), where the
 """
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,6 @@ import numpy as np
 import orjson
 
 from pipeline.json_columns.columns import Reject
-from pipeline.materialise.live_segments import LiveSegments
 from schemas.limits import DOCUMENT_BYTES_MAX, ID_BYTES_MAX
 from schemas.mapping import IndexMapping, parse_mapping
 from schemas.records import ByteColumn
@@ -105,17 +104,6 @@ def _shown(name: str, data: bytes | None, bytes_max: int) -> dict[str, object]:
         return {name: cut.decode(), **marks}
     except UnicodeDecodeError:
         return {f"{name}_base64": base64.b64encode(cut).decode(), **marks}
-
-
-def settle(dead: LiveSegments, origin: Origin, redriven: Mapping[int, bytes]) -> None:
-    """Take dead letters away that were sent again: each is a document now, or a new dead letter. ``redriven``: ids by row."""
-    prefix = f"{origin.partition}-".encode()
-    offsets = [
-        int(one[len(prefix) :]) for one in redriven.values() if one.startswith(prefix) and one[len(prefix) :].isdigit()
-    ]
-    wanted = np.unique(np.array(offsets, np.int64))
-    for segment in dead if len(wanted) else ():
-        segment.kill(np.flatnonzero(np.isin(segment.reader.offsets(), wanted)))
 
 
 def rows_of(letters: Sequence[DeadLetter]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

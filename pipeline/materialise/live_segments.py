@@ -4,7 +4,7 @@ An ordinal names a segment inside this process only: the id index points at (ord
 mask that changed since the last one, so what is published is never written again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -138,6 +138,17 @@ class LiveSegments:
     def unstored_bytes(self) -> int:
         """Bytes of what no commit has yet."""
         return sum(s.nbytes for s in self if s.stored is None)
+
+
+def settle(dead: LiveSegments, partition: int, redriven: Mapping[int, bytes]) -> None:
+    """Take dead letters away that were sent again: each is a document now, or a new dead letter. ``redriven``: ids by row."""
+    prefix = f"{partition}-".encode()
+    offsets = [
+        int(one[len(prefix) :]) for one in redriven.values() if one.startswith(prefix) and one[len(prefix) :].isdigit()
+    ]
+    wanted = np.unique(np.array(offsets, np.int64))
+    for segment in dead if len(wanted) else ():
+        segment.kill(np.flatnonzero(np.isin(segment.reader.offsets(), wanted)))
 
 
 def sizes(segments: LiveSegments, *, stored: bool) -> list[Size]:
