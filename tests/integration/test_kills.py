@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -70,7 +70,7 @@ class Lives:
                 return
             time.sleep(0.01)
 
-    def __enter__(self) -> "Lives":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

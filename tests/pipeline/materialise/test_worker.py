@@ -294,11 +294,11 @@ def test_a_merge_that_fails_is_tried_again() -> None:
     assert made.worker.freshness().segments == FAN_IN
     made.store._faults = Faults(writes=frozenset({made.store.writes + 1}))
     made.step()
-    assert made.worker._merging
+    assert made.jobs.jobs
     made.run_job()
     assert made.worker.freshness().reason == "merge: injected fault: disk_full"
     made.step()
-    assert not made.worker._merging
+    assert not made.jobs.jobs
     made.now_ms += SECOND
     made.step()
     made.run_job()
