@@ -87,6 +87,7 @@ class IndexMapping:
     source_enabled: bool = True
     meta: Mapping[str, Any] | None = None
     explicit_dynamic: bool = False  # whether to show ``dynamic`` in GET _mapping
+    analysis: str = ""  # the index's settings ``analysis.*`` as JSON (pipeline.analysis.definitions.flat); empty: none
 
     def get(self, path: str) -> Field | None:
         """The field of that name, or None."""

@@ -1,82 +1,86 @@
-"""An analyzer: how text becomes terms, one text at a time (queries, _analyze, highlighting).
+"""An analyzer: how text becomes terms: character filters, a tokenizer, token filters. One text at a time (queries, _analyze, highlighting).
 
 Columns of texts go through ``pipeline.analysis.columns``, which gives the same terms at the same positions.
 """
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from typing import Protocol
 
 import numpy as np
 
-from pipeline.analysis.characters import characters
-from pipeline.analysis.tokenize_kernels import lower_bytes, token_bounds
-from schemas.limits import READABLE_PAD_BYTES
+from pipeline.analysis.char_filters import CharFilter, Filtered
+from pipeline.analysis.vocabulary import Vocabulary
+from pipeline.analysis.words import Filter, Stream, Token, Word, run
 
 POSITION_GAP = 100  # between the values of an array (Elasticsearch's position_increment_gap)
 
 
-class Tokenizer(IntEnum):
-    """How text is cut; the values are those the kernels know."""
+class Tokenizer(Protocol):
+    """What every tokenizer is."""
 
-    STANDARD = 0  # Unicode word breaks, as Lucene's StandardTokenizer
-    LETTERS = 1  # runs of letters
-    WHITESPACE = 2  # runs of anything else than white space
-    WHOLE = 3  # one token, however long
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One term of a text. Offsets are UTF-16 code units from the start of the text, as Elasticsearch counts."""
-
-    term: str
-    start_offset: int
-    end_offset: int
-    position: int
+    def words(self, text: str) -> list[Word]:
+        """The words of one text, in order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Analyzer:
-    """A tokenizer and what is done to its tokens: lower case, then words left out (their positions stay empty)."""
+    """A chain of components, each with the name it was asked for by. The vocabulary keeps what the filters make of terms."""
 
     name: str
     tokenizer: Tokenizer
-    lowercase: bool
-    stop_words: frozenset[str] = field(default_factory=frozenset)
+    filters: tuple[Filter, ...] = ()
+    char_filters: tuple[CharFilter, ...] = ()
+    position_gap: int = POSITION_GAP
+    vocabulary: Vocabulary = field(default_factory=Vocabulary, compare=False, repr=False)
 
     def analyze(self, text: str) -> list[Token]:
-        """The terms of one text, in order. Unpaired surrogates count as any character that is no letter."""
-        data = text.encode("utf-8", "replace")
-        if not data:
-            return [Token("", 0, 0, 0)] if self.tokenizer is Tokenizer.WHOLE else []
-        bounds = self._bounds(data)
-        units = _utf16_offsets(data)
-        tokens = []
-        for position, (start, end) in enumerate(bounds):
-            term = self._term(data[start:end])
-            if term not in self.stop_words:
-                tokens.append(Token(term, int(units[start]), int(units[end]), position))
-        return tokens
+        """The terms of one text, in order."""
+        return self.analyze_with_end(text)[0]
 
-    def _bounds(self, data: bytes) -> list[tuple[int, int]]:
-        """(start, end) of each token, in bytes."""
-        if self.tokenizer is Tokenizer.WHOLE:
-            return [(0, len(data))]
-        known = characters()
-        column = np.frombuffer(data + bytes(READABLE_PAD_BYTES), np.uint8)
-        bounds = np.empty(2 * len(data), np.int64)
-        count = token_bounds(column, 0, len(data), int(self.tokenizer), known.classes, known.kinds, bounds)
-        pairs: list[list[int]] = bounds[: 2 * count].reshape(-1, 2).tolist()
-        return [(start, end) for start, end in pairs]
+    def analyze_with_end(self, text: str) -> tuple[list[Token], int]:
+        """The terms, and how many positions the text takes, those left out at its end among them."""
+        text = clean(text)
+        filtered, steps = self.filter_characters(text)
+        stream = run(self.filters, Stream(self.tokenizer.words(filtered)))
+        return tokens_of(stream, text, steps), sum(w.increment for w in stream.words) + stream.trailing
 
-    def _term(self, token: bytes) -> str:
-        if not self.lowercase:
-            return token.decode()
-        column = np.frombuffer(token + bytes(READABLE_PAD_BYTES), np.uint8)
-        return lower_bytes(column, 0, len(token), characters().lower).tobytes().decode()
+    def stream(self, text: str) -> Stream:
+        """The words of one text, for columns."""
+        for one in self.char_filters:
+            text = one.apply(text).text
+        return run(self.filters, Stream(self.tokenizer.words(text)))
+
+    def filter_characters(self, text: str) -> tuple[str, list[Filtered]]:
+        """The text after the character filters, and the result of each."""
+        steps: list[Filtered] = []
+        for one in self.char_filters:
+            steps.append(one.apply(text))
+            text = steps[-1].text
+        return text, steps
 
 
-def _utf16_offsets(data: bytes) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """int64[len(data) + 1]: UTF-16 code units before each byte of UTF-8."""
-    column = np.frombuffer(data, np.uint8)
-    units = ((column & 0xC0) != 0x80).astype(np.int64) + (column >= 0xF0)
-    return np.concatenate([[0], np.cumsum(units)])
+def clean(text: str) -> str:
+    """The text with question marks for unpaired surrogates, which UTF-8 has no bytes for."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def tokens_of(stream: Stream, text: str, steps: list[Filtered]) -> list[Token]:
+    """Words as tokens: positions from the text's start, offsets in UTF-16 units of the text before the character filters."""
+    units = None if text.isascii() else _utf16_offsets(text)
+    position, found = -1, []
+    for word in stream.words:
+        position += word.increment
+        start, end = word.start, word.end
+        for step in reversed(steps):
+            start, end = step.origin(start), step.origin(end)
+        if units is not None:
+            start, end = int(units[start]), int(units[end])
+        found.append(Token(word.term, start, end, max(position, 0), word.type, word.length, word.keyword))
+    return found
+
+
+def _utf16_offsets(text: str) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """int64[len(text) + 1]: UTF-16 code units before each character."""
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    return np.concatenate([[0], np.cumsum(1 + (codes > 0xFFFF), dtype=np.int64)])

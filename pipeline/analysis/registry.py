@@ -1,33 +1,18 @@
-"""Names to analyzers. Custom analyzers will be built here from an index's settings."""
+"""Names to analyzers, where there is no index: those that are built in."""
 
-from collections.abc import Mapping
 from typing import Final
 
-from pipeline.analysis.analyzer import Analyzer, Tokenizer
+from pipeline.analysis.analyzer import Analyzer
+from pipeline.analysis.definitions.analyzer_set import DEFAULT, analyzer_set
+from pipeline.analysis.definitions.analyzer_types import ANALYZER_TYPES
 from schemas.errors import illegal_argument
 
-# Lucene's EnglishAnalyzer.ENGLISH_STOP_WORDS_SET.
-ENGLISH_STOP_WORDS: Final = frozenset(
-    b"a an and are as at be but by for if in into is it no not of on or such that the their then there these "
-    b"they this to was will with".decode().split()
-)
-DEFAULT: Final = "standard"
-_BUILT_IN: Final[Mapping[str, Analyzer]] = {
-    analyzer.name: analyzer
-    for analyzer in (
-        Analyzer("standard", Tokenizer.STANDARD, lowercase=True),
-        Analyzer("simple", Tokenizer.LETTERS, lowercase=True),
-        Analyzer("whitespace", Tokenizer.WHITESPACE, lowercase=False),
-        Analyzer("keyword", Tokenizer.WHOLE, lowercase=False),
-        Analyzer("stop", Tokenizer.LETTERS, lowercase=True, stop_words=ENGLISH_STOP_WORDS),
-    )
-}
+BUILT_IN: Final = tuple(sorted(ANALYZER_TYPES))
 
 
 def build_analyzer(name: str = DEFAULT) -> Analyzer:
     """The analyzer of that name. Raises ``illegal_argument`` where there is none."""
-    found = _BUILT_IN.get(name)
+    found = analyzer_set().find(name)
     if found is None:
-        known = ", ".join(sorted(_BUILT_IN))
-        raise illegal_argument(f"analyzer [{name}] has not been configured; use one of: {known}")
+        raise illegal_argument(f"analyzer [{name}] has not been configured; use one of: {', '.join(BUILT_IN)}")
     return found

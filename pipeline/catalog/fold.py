@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 
+from pipeline.analysis.definitions.flat import analysis_of
 from pipeline.catalog.commands import (
     AddFields,
     Command,
@@ -71,7 +72,8 @@ def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tup
             index=command.name,
             index_uuid=existing.uuid,
         )
-    mapping = checked(_parsed(command.mappings), fields_max(command.settings))
+    parsed = replace(_parsed(command.mappings), analysis=analysis_of(command.settings))
+    mapping = checked(parsed, fields_max(command.settings))
     _check_tree(mapping.fields, mapping.fields)
     index = IndexState(
         name=IndexName(command.name),

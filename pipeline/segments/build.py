@@ -5,12 +5,13 @@ same segment.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.analysis.columns import intern_column, tokenize
-from pipeline.analysis.registry import build_analyzer
+from pipeline.analysis.columns import intern_column, normalize, tokenize
+from pipeline.analysis.definitions.analyzer_set import AnalyzerSet, analyzer_set
 from pipeline.analysis.scratch import Scratch
 from pipeline.json_columns.columns import BytesValues, NumberValues, Values
 from pipeline.segments.columns.inverted import (
@@ -69,8 +70,10 @@ def build_segment(  # noqa: PLR0913  the columns of a batch, by name
     if origins is not None and origins.nbytes:
         arrays |= _byte_arrays("origin", origins)
     fields: list[FieldMeta] = []
+    analyzers = analyzer_set(mapping.analysis)
     for path in sorted(p for p, values in columns.items() if len(values.rows)):
-        field, made = _build_field(mapping.fields[path], len(fields), columns[path], documents, scratch)
+        place = _Place(len(fields), documents, analyzers, scratch)
+        field, made = _build_field(mapping.fields[path], columns[path], place)
         fields.append(field)
         arrays |= {f"f{field.number}/{name}": array for name, array in made.items()}
     arrays |= write_sources(sources).fields()
@@ -95,22 +98,31 @@ def _byte_arrays(name: str, column: ByteColumn) -> dict[str, Array]:
     }
 
 
-def _build_field(
-    field: Field, number: int, values: Values, documents: int, scratch: Scratch
-) -> tuple[FieldMeta, Fields]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a field is built: its number in the segment, how many documents that has, and what it is built with."""
+
+    number: int
+    documents: int
+    analyzers: AnalyzerSet
+    scratch: Scratch
+
+
+def _build_field(field: Field, values: Values, place: _Place) -> tuple[FieldMeta, Fields]:
     """A field's description and its arrays by the names of ``pipeline.segments.format``, without prefix."""
+    documents = place.documents
     if isinstance(values, NumberValues):
         made, tokens = _build_numbers(field, values, documents), 0
     elif field.type is FieldType.TEXT:
-        made, tokens = _build_text(field, values, documents, scratch)
+        made, tokens = _build_text(field, values, place)
     else:
-        made, tokens = _build_keyword(field, values, documents, scratch), 0
+        made, tokens = _build_keyword(field, values, place), 0
     present = present_of(values.rows, documents)
     if present is not None:
         made["present"] = present
     meta = FieldMeta(
         path=field.path,
-        number=number,
+        number=place.number,
         type=field.type.value,
         documents=documents if present is None else int(present.sum(dtype=np.int64)),
         tokens=tokens,
@@ -119,24 +131,30 @@ def _build_field(
     return meta, made
 
 
-def _build_text(field: Field, values: BytesValues, documents: int, scratch: Scratch) -> tuple[Fields, int]:
+def _build_text(field: Field, values: BytesValues, place: _Place) -> tuple[Fields, int]:
     if not field.index:
         return {}, 0
-    analyzer = build_analyzer(field.analyzer)
-    tokens = tokenize(analyzer, rows=values.rows, values=values.values, documents=documents, scratch=scratch)
-    return write_text(tokens, norms=field.norms, scratch=scratch), len(tokens.ids)
+    analyzer = place.analyzers.of_index(field)
+    tokens = tokenize(
+        analyzer, rows=values.rows, values=values.values, documents=place.documents, scratch=place.scratch
+    )
+    return write_text(tokens, norms=field.norms, scratch=place.scratch), int(tokens.lengths.sum(dtype=np.int64))
 
 
-def _build_keyword(field: Field, values: BytesValues, documents: int, scratch: Scratch) -> Fields:
+def _build_keyword(field: Field, values: BytesValues, place: _Place) -> Fields:
     if not (field.index or field.doc_values):
         return {}
-    ids, terms = intern_column(values.values, scratch)
+    ids, terms = intern_column(values.values, place.scratch)
+    normalizer = place.analyzers.normalizer_of(field)
+    if normalizer is not None:
+        numbers, terms = normalize(normalizer, terms)
+        ids = numbers[ids]
     made, by_value = write_keyword_terms(terms, ids)
     rows, ordinals = distinct_ordinals(values.rows, by_value)
     if field.index:
-        made |= write_keyword_postings(rows, ordinals, len(terms), scratch=scratch)
+        made |= write_keyword_postings(rows, ordinals, len(terms), scratch=place.scratch)
     if field.doc_values:
-        made |= _slot_arrays("ordinals", slot(rows, ordinals, documents, NO_ORDINAL))
+        made |= _slot_arrays("ordinals", slot(rows, ordinals, place.documents, NO_ORDINAL))
     return made
 
 

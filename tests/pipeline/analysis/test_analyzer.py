@@ -37,5 +37,5 @@ def test_keyword_is_the_text_itself() -> None:
 
 def test_an_unknown_analyzer_is_named() -> None:
     """The error says which name and what there is."""
-    with pytest.raises(SedimentError, match=r"\[latin\] has not been configured; use one of: keyword"):
+    with pytest.raises(SedimentError, match=r"\[latin\] has not been configured; use one of: catalan"):
         build_analyzer("latin")

@@ -136,13 +136,12 @@ def slow_text(docs: Sequence[Document], path: str) -> tuple[Inverted, list[int]]
         last, length = -1, 0
         for value in document.values.get(path, ()):
             text = value.decode()
-            tokens = analyzer.analyze(text)
+            tokens, taken = analyzer.analyze_with_end(text)
             for token in tokens:
                 positions = index.setdefault(token.term.encode(), {}).setdefault(row, [])
                 positions.append(last + 1 + token.position)
             length += len(tokens)
-            unstopped = build_analyzer("simple") if analyzer.stop_words else analyzer
-            last += len(unstopped.analyze(text)) + 100
+            last += taken + 100
         lengths.append(length)
     return index, lengths
 
