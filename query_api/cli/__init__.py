@@ -9,6 +9,7 @@
 ``produce``: NDJSON straight onto a topic.
 ``search``: hits in the terminal.
 ``status``: how far everything is.
+``operations``: replay, verify, trace, redrive.
 ``corpus``: a real corpus at hand.
 ``demo``: index it, search it.
 ``doctor``: what is wrong, and what to do.

@@ -11,10 +11,16 @@ from typing import Any
 
 from typing_extensions import override
 
+from query_api.cli.operations.arguments import (
+    URL_DEFAULT,
+    declare_redrive,
+    declare_replay,
+    declare_trace,
+    declare_verify,
+)
 from schemas.errors import SedimentError
 from schemas.settings import ServeSettings, setting_names, settings_from
 
-URL_DEFAULT = "http://127.0.0.1:9200"
 SETTINGS_FILE = "SEDIMENT_SETTINGS"  # names the TOML file where --settings does not
 _SHORT = frozenset({"data", "host", "port", "partitions", "kafka"})  # shown first; the others under "settings"
 Arguments = argparse.Namespace
@@ -123,6 +129,30 @@ def _run_status(arguments: Arguments) -> int:
     return status(arguments)
 
 
+def _run_replay(given: Arguments) -> int:
+    from query_api.cli.operations.replay import replay
+
+    return replay(given)
+
+
+def _run_verify(given: Arguments) -> int:
+    from query_api.cli.operations.verify import verify
+
+    return verify(given)
+
+
+def _run_trace(given: Arguments) -> int:
+    from query_api.cli.operations.trace import trace
+
+    return trace(given)
+
+
+def _run_redrive(given: Arguments) -> int:
+    from query_api.cli.operations.redrive import redrive
+
+    return redrive(given)
+
+
 def _run_demo(arguments: Arguments) -> int:
     from query_api.cli.demo import demo
 
@@ -141,6 +171,10 @@ COMMANDS: Sequence[Command] = (
     Command("produce", "NDJSON straight onto an index's Kafka topic", _produce, _run_produce),
     Command("search", "hits in the terminal", _search, _run_search),
     Command("status", "indices and partitions: offsets, lag, sizes", _status, _run_status),
+    Command("replay", "rebuild an index from its log", declare_replay, _run_replay),
+    Command("verify", "compare an index with a rebuild from its log", declare_verify, _run_verify),
+    Command("trace", "the events that made a document", declare_trace, _run_trace),
+    Command("redrive", "send dead letters again", declare_redrive, _run_redrive),
     Command("demo", "index and search the Python that runs this", _settings, _run_demo),
     Command("doctor", "check settings, disk, port, libraries, log", _settings, _run_doctor),
 )

@@ -9,6 +9,7 @@ from rich.table import Table
 from query_api.cli.client import Client
 
 _NUMBERS = ("documents", "applied", "visible", "durable", "end", "lag", "segments", "dead_letters")
+WIDTH = 200
 DIGEST_SHOWN = 12  # digits, as the gauge has them
 _STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
 
@@ -26,7 +27,7 @@ def size_text(count: int) -> str:
 def digest_text(partition: dict[str, Any]) -> str:
     """The beginning of a digest with its offset; all of it with --json."""
     digest = partition.get("digest")
-    return f"{digest[:DIGEST_SHOWN]} @ {partition['digest_offset']:,}" if digest else ""
+    return f"{digest[:DIGEST_SHOWN]}@{partition['digest_offset']}" if digest else ""
 
 
 def table_of(answer: dict[str, Any]) -> Table:
@@ -60,7 +61,9 @@ def status(arguments: Any) -> int:
     if arguments.json:
         print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
     elif answer["indices"]:
-        Console().print(table_of(answer))
+        console = Console()
+        # a pipe has no width: nothing is cut there
+        console.print(table_of(answer), width=None if console.is_terminal else WIDTH)
     else:
         print("no indices yet: `sediment load INDEX FILE` makes one")
     return 1 if any(index["status"] == "red" for index in answer["indices"]) else 0

@@ -300,7 +300,10 @@ class FakeOperations:
         if self.failure is not None:
             raise self.failure
         numbers = [0, 1] if given["partition"] is None else [given["partition"]]
-        begun = [Job(f"{kind}-{index}-{n}", kind, index, n, "running", 0, 25, 100, 10.0, 7.5, 1) for n in numbers]
+        count = len(self.asked)
+        begun = [
+            Job(f"{kind}-{index}-{n}-{count}", kind, index, n, "running", 0, 25, 100, 10.0, 7.5, 1) for n in numbers
+        ]
         self.found += begun
         return begun
 
@@ -319,10 +322,12 @@ class FakeOperations:
 
     def redrive(self, index: IndexName, dead_letters: Sequence[str], *, dry_run: bool = False) -> Sequence[Redriven]:
         self.asked.append(("redrive", {"index": index, "ids": list(dead_letters), "dry_run": dry_run}))
-        numbered = [(one, *map(int, one.split("-"))) for one in dead_letters]
-        return [
-            Redriven(i, "k", p, o, None if dry_run else o + 100, "" if dry_run else "created") for i, p, o in numbered
-        ]
+        done: list[Redriven] = []
+        for one in dead_letters:
+            partition, offset = map(int, one.split("-"))
+            new = None if dry_run else offset + 100
+            done.append(Redriven(one, "k", partition, offset, new, "" if dry_run else "created"))
+        return done
 
     def finish(self, **changes: Any) -> None:
         """Every job is over."""

@@ -172,7 +172,7 @@ def history(services: Services, call: Call) -> Reply:
     state = exact(services.indices, call.path["index"])
     events = operations_of(services).history(state.name, call.path["id"], routing=call.parameters.get("routing"))
     shown = [event_shown(e) for e in events]
-    return Reply({"index": state.name, "id": call.path["id"], "events": shown}, 200 if shown else 404)
+    return Reply({"index": state.name, "id": call.path["id"], "events": shown})
 
 
 def redrive(services: Services, call: Call) -> Reply:
@@ -183,7 +183,7 @@ def redrive(services: Services, call: Call) -> Reply:
     operations = operations_of(services)
     for searcher in services.topology.partitions(state.name):
         searcher.refresh()
-    letters = list(_dead_letters(services, Target(state, dead=True), body.get("query") or {"match_all": {}}))
+    letters = list(_dead_letters(services, Target(state, dead=True), body.get("query"), call.text("q")))
     done = operations.redrive(state.name, letters, dry_run=dry_run) if letters else []
     counts: dict[str, int] = {}
     for one in done:
@@ -199,20 +199,17 @@ def redrive(services: Services, call: Call) -> Reply:
     )
 
 
-def _dead_letters(services: Services, target: Target, query: Any) -> Iterator[str]:
-    """Ids of all dead letters that a query finds, page by page."""
+def _dead_letters(services: Services, target: Target, query: Any, words: str) -> Iterator[str]:
+    """Ids of all dead letters that a query (else words in the query language of the URL, else nothing) finds, page by page."""
     after: list[Any] | None = None
+    parameters = {"q": words} if words else {}
     while True:
-        body: dict[str, Any] = {
-            "query": query,
-            "sort": _ORDER,
-            "size": PAGE,
-            "_source": False,
-            "track_total_hits": False,
-        }
+        body: dict[str, Any] = {"sort": _ORDER, "size": PAGE, "_source": False, "track_total_hits": False}
+        if query is not None:
+            body["query"] = query
         if after is not None:
             body["search_after"] = after
-        request = parse_search(body, now_ms=services.clock_ms(), parameters={}, result_window_max=PAGE)
+        request = parse_search(body, now_ms=services.clock_ms(), parameters=parameters, result_window_max=PAGE)
         answer = ask(services, Question([target], request, {"allow_partial_search_results": "false"}))
         yield from (one.hit.id for one in answer.hits)
         if len(answer.hits) < PAGE:
@@ -226,5 +223,5 @@ ROUTES: Sequence[Route] = (
     route("POST", f"{_INDEX}/_verify", verify, where=Where.WRITE),
     route("GET", f"{_INDEX}/_jobs", jobs),
     route("GET", f"{_INDEX}/_history/{{id}}", history, {"routing"}),
-    route("POST", f"{_INDEX}/_redrive", redrive, where=Where.WRITE),
+    route("POST", f"{_INDEX}/_redrive", redrive, {"q"}, where=Where.WRITE),
 )
