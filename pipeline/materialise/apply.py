@@ -156,7 +156,7 @@ class Materialiser:
         segment = self._build(run, values, extracted, mapping, decided)
         dead_segment = self._build_dead(run, [letters[row] for row in sorted(letters)])
         self._publish(decided, segment, dead_segment)
-        settle(self.dead, self.origin.partition, run.demands.origins)
+        settle(self.dead, self.origin.partition, run.demands.origins, run.batch.offsets)
         self.mapping = mapping
         self.dead_count += len(letters)
         self._explain(run, results, decided, letters, duplicates, errors)

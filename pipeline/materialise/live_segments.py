@@ -19,6 +19,7 @@ from pipeline.segments.view import SegmentView
 
 Bools = NDArray[np.bool_]
 I64 = NDArray[np.int64]
+OFFSET_DIGITS_MAX = 18
 U64 = NDArray[np.uint64]
 
 
@@ -140,13 +141,16 @@ class LiveSegments:
         return sum(s.nbytes for s in self if s.stored is None)
 
 
-def settle(dead: LiveSegments, partition: int, redriven: Mapping[int, bytes]) -> None:
-    """Take dead letters away that were sent again: each is a document now, or a new dead letter. ``redriven``: ids by row."""
+def settle(dead: LiveSegments, partition: int, redriven: Mapping[int, bytes], offsets: I64) -> None:
+    """Take dead letters away that were sent again: each is a document now, or a new dead letter. ``redriven``: their ids by row;
+    what a row names counts only where it lies before the row, so that batches make no difference.
+    """
     prefix = f"{partition}-".encode()
-    offsets = [
-        int(one[len(prefix) :]) for one in redriven.values() if one.startswith(prefix) and one[len(prefix) :].isdigit()
+    named = {row: one.removeprefix(prefix) for row, one in redriven.items() if one.startswith(prefix)}
+    earlier = [
+        int(n) for row, n in named.items() if n.isdigit() and len(n) <= OFFSET_DIGITS_MAX and int(n) < offsets[row]
     ]
-    wanted = np.unique(np.array(offsets, np.int64))
+    wanted = np.unique(np.array(earlier, np.int64))
     for segment in dead if len(wanted) else ():
         segment.kill(np.flatnonzero(np.isin(segment.reader.offsets(), wanted)))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from schemas.events import REDRIVEN_FROM
 from tests.pipeline.materialise.model import TEXT, Record
 
 SCALARS = st.sampled_from([1, 7, 2.5, True, False, "word", "other word", "12", ""])
@@ -257,6 +258,9 @@ def random_record(random: Random, offset: int) -> Record:
         headers.append(("request-id", random.choice([b"r1", b"r2"])))
     if random.random() < 0.1:
         headers.append(("routing", b"route"))
+    if random.random() < 0.1:
+        names = [b"0-%d" % random.randrange(offset + 4), b"1-2", b"0-" + b"9" * 30, b"odd"]
+        headers.append((REDRIVEN_FROM, random.choices(names, [9, 1, 1, 1])[0]))
     value = None if op == "delete" else dumped(random_body(random) if op == "update" else random_document(random))
     if random.random() < 0.04:
         value = random.choice([b"", b"{", b"[]", b'{"a":NaN}', b'{"a":"\xff"}', None])

@@ -13,6 +13,7 @@ from pipeline.catalog.commands import AddFields, CreateIndex
 from pipeline.catalog.fold import fold
 from pipeline.catalog.state import CatalogState, IndexState
 from schemas.errors import SedimentError
+from schemas.events import REDRIVEN_FROM
 from schemas.mapping import Dynamic, Field, IndexMapping
 from tests.pipeline.materialise.decisions.decide_twin import Model as Versions
 from tests.pipeline.materialise.decisions.decide_twin import Write
@@ -68,6 +69,7 @@ class Demand:
     version_type: str = "internal"
     routing: bytes = b""
     request_id: bytes | None = None
+    redriven_from: str = ""
     fault: bool = False
 
 
@@ -98,6 +100,13 @@ class Model:
         if demand.op == "mapping" and not fault:
             self.mark(demand.numbers["schema-version"])
             return
+        self.decide_once(offset, record, demand, fault=fault)
+        partition, _, number = demand.redriven_from.partition("-")
+        if partition == "0" and number.isdigit() and int(number) < offset:
+            self.dead.pop(int(number), None)
+
+    def decide_once(self, offset: int, record: Record, demand: Demand, *, fault: bool) -> None:
+        """A record of data; retried requests are decided once."""
         known = None if demand.request_id is None else self.requests.get(demand.request_id)
         if known is not None and offset - known[0] <= self.request_ids:
             self.outcomes[offset] = known[1]
@@ -201,6 +210,8 @@ def demand_of(record: Record) -> Demand:
             demand.routing = value
         elif name == "request-id":
             demand.request_id = value
+        elif name == REDRIVEN_FROM:
+            demand.redriven_from = value.decode()
         else:
             demand.fault = not value.isdigit()
             if not demand.fault:

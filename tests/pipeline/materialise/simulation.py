@@ -23,6 +23,7 @@ from pipeline.materialise.state import Policy
 from pipeline.materialise.worker import Worker, WorkerParts
 from pipeline.rocks.memory import Disk, Faults, MemoryStore
 from pipeline.segments.chunks.cache import ArrayCache
+from pipeline.segments.digest import add_level_1, no_sums
 from pipeline.segments.manifest import Identity
 from pipeline.segments.store import SegmentStore
 from pipeline.segments.view import PartitionView
@@ -281,6 +282,10 @@ class Partition:
         for segments in (machine.segments, machine.dead):
             for segment in segments:
                 segment.validate()
+        digest = no_sums()
+        for segment in machine.segments:
+            add_level_1(segment.reader, np.flatnonzero(segment.alive), digest)
+        assert (digest == machine.digest).all()
         for view in (self.worker.view, self.worker.dead_view):
             assert view.documents == len(documents_of(view))
         assert machine.segments.documents == len(machine.ids)
