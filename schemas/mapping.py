@@ -77,6 +77,18 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Similarity:
+    """How a field scores: ``kind`` BM25 (with k1 and b) or boolean (every term scores its boost)."""
+
+    kind: str = "BM25"
+    k1: float = 1.2
+    b: float = 0.75
+
+
+BUILT_IN_SIMILARITIES: Mapping[str, Similarity] = {"BM25": Similarity(), "boolean": Similarity("boolean")}
+
+
+@dataclass(frozen=True, slots=True)
 class IndexMapping:
     """All fields of an index by path, objects included."""
 
@@ -88,10 +100,17 @@ class IndexMapping:
     meta: Mapping[str, Any] | None = None
     explicit_dynamic: bool = False  # whether to show ``dynamic`` in GET _mapping
     analysis: str = ""  # the index's settings ``analysis.*`` as JSON (pipeline.analysis.definitions.flat); empty: none
+    similarities: Mapping[str, Similarity] = field(default_factory=dict)  # by name, from the index's settings
 
     def get(self, path: str) -> Field | None:
         """The field of that name, or None."""
         return self.fields.get(path)
+
+    def similarity_of(self, path: str) -> Similarity:
+        """How a field scores: by its ``similarity``, else by the index's ``default``, else BM25."""
+        one = self.fields.get(path)
+        name = "default" if one is None else str(one.parameters.get("similarity", "default"))
+        return self.similarities.get(name) or BUILT_IN_SIMILARITIES.get(name) or BUILT_IN_SIMILARITIES["BM25"]
 
     def leaves(self) -> Iterator[Field]:
         """Every field that holds values (objects left out), in order of definition."""
@@ -320,6 +339,25 @@ def render_mapping(mapping: IndexMapping) -> dict[str, Any]:
         if one.type is FieldType.OBJECT and "properties" not in nodes[path]:
             nodes[path].setdefault("type", "object")
     return root
+
+
+def parse_similarities(settings: Mapping[str, Any]) -> Mapping[str, Similarity]:
+    """The ``index.similarity`` object of an index's settings: ``{"mine": {"type": "BM25", "k1": 2, "b": 0.5}}``.
+
+    Raises ``illegal_argument`` for other types than BM25 and boolean, and for numbers out of their range.
+    """
+    found = {}
+    for name, body in settings.items():
+        kind = str(body.get("type", "")) if isinstance(body, Mapping) else ""
+        if kind not in BUILT_IN_SIMILARITIES:
+            raise illegal_argument(f"Unknown Similarity type [{kind}] for [{name}]: use BM25 or boolean")
+        k1, b = (_number(name, key, body.get(key, default)) for key, default in (("k1", 1.2), ("b", 0.75)))
+        if k1 < 0:
+            raise illegal_argument(f"illegal k1 value: {k1}, must be a non-negative finite value")
+        if not 0 <= b <= 1:
+            raise illegal_argument(f"illegal b value: {b}, must be between 0 and 1")
+        found[name] = Similarity(kind, k1, b)
+    return found
 
 
 def merge_mappings(current: IndexMapping, update: IndexMapping, fields_max: int = FIELDS_MAX) -> IndexMapping:

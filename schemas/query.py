@@ -71,6 +71,7 @@ class Match(Node):
     fuzziness: str | None = None
     prefix_length: int = 0
     max_expansions: int = 50
+    transpositions: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,56 @@ class MatchPhrase(Node):
     slop: int = 0
     analyzer: str | None = None
     zero_terms_all: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchPhrasePrefix(Node):
+    """A phrase whose last word stands for the first ``max_expansions`` terms that begin with it."""
+
+    field: str
+    text: Scalar
+    slop: int = 0
+    max_expansions: int = 50
+    analyzer: str | None = None
+    zero_terms_all: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchBoolPrefix(Node):
+    """The analysed text's terms, the last of them as a prefix."""
+
+    field: str
+    text: Scalar
+    operator: Operator = Operator.OR
+    minimum_should_match: str | None = None
+    analyzer: str | None = None
+    fuzziness: str | None = None  # of the terms before the last
+    prefix_length: int = 0
+    max_expansions: int = 50
+    transpositions: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fuzzy(Node):
+    """Documents with a term that is like the value: 0, 1 or 2 edits (``fuzziness``) behind the first ``prefix_length`` characters."""
+
+    field: str
+    value: Scalar
+    fuzziness: str = "AUTO"
+    prefix_length: int = 0
+    max_expansions: int = 50
+    transpositions: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regexp(Node):
+    """Documents with a term that fits a regular expression of Lucene's syntax; constant score."""
+
+    field: str
+    pattern: str
+    case_insensitive: bool = False
+    flags: str = "ALL"
+    max_determinized_states: int = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +207,30 @@ class DisMax(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Boosting(Node):
+    """The positive query's documents; scores of those that match the negative one too are multiplied by ``negative_boost``."""
+
+    positive: Node
+    negative: Node
+    negative_boost: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossFields(Node):
+    """A query on one field, asked of several (name patterns allowed), each with its boost; ``query.field`` says nothing."""
+
+    fields: Sequence[tuple[str, float]]
+    query: Node
+    tie_breaker: float = 0.0
+    lenient: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MultiMatch(Node):
-    """One text on several fields (name patterns allowed), each with its boost; ``type``: best_fields, most_fields, phrase."""
+    """One text on several fields (name patterns allowed), each with its boost.
+
+    ``type``: best_fields, most_fields, cross_fields, phrase, phrase_prefix, bool_prefix.
+    """
 
     fields: Sequence[tuple[str, float]]
     text: Scalar
@@ -168,6 +241,11 @@ class MultiMatch(Node):
     analyzer: str | None = None
     lenient: bool = False
     slop: int = 0
+    fuzziness: str | None = None
+    prefix_length: int = 0
+    max_expansions: int = 50
+    transpositions: bool = True
+    zero_terms_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +321,7 @@ class SearchRequest:
 
 
 __all__ = [
-    "Bool", "ConstantScore", "DisMax", "DocValueField", "Exists", "HighlightField", "Ids", "Match", "MatchAll", "MatchNone", "MatchPhrase",
-    "MultiMatch", "Node", "Operator", "Prefix", "Range", "Scalar", "SearchRequest", "SortKey", "SourceFilter", "Term", "Terms", "Wildcard",
+    "AcrossFields", "Bool", "Boosting", "ConstantScore", "DisMax", "DocValueField", "Exists", "Fuzzy", "HighlightField", "Ids", "Match",
+    "MatchAll", "MatchBoolPrefix", "MatchNone", "MatchPhrase", "MatchPhrasePrefix", "MultiMatch", "Node", "Operator", "Prefix", "Range",
+    "Regexp", "Scalar", "SearchRequest", "SortKey", "SourceFilter", "Term", "Terms", "Wildcard",
 ]  # fmt: skip

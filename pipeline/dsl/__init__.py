@@ -1,4 +1,5 @@
 """Elasticsearch query DSL to the query tree: a pure parser.
 
-``values`` · ``leaves`` · ``compounds`` · ``query_string`` · ``sort`` · ``source`` · ``buckets`` · ``aggregations`` · ``parse``
+``values`` · ``leaves`` · ``likeness`` · ``query_string`` · ``simple_query_string`` · ``compounds`` · ``sort`` · ``source``
+``buckets`` · ``aggregations`` · ``parse``
 """

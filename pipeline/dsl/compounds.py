@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pipeline.dsl.leaves import LEAVES, NAMED, named, options_of
+from pipeline.dsl.leaves import LEAVES, NAMED, LeafParser, named, options_of
+from pipeline.dsl.likeness import LIKENESS
+from pipeline.dsl.query_string import parse_query_string
+from pipeline.dsl.simple_query_string import parse_simple_query_string
 from pipeline.dsl.values import (
     is_array,
     is_scalar,
@@ -19,17 +22,19 @@ from pipeline.dsl.values import (
 )
 from schemas.errors import illegal_argument, invalid
 from schemas.limits import CLAUSES_MAX, QUERY_DEPTH_MAX
-from schemas.query import Bool, ConstantScore, DisMax, Node
+from schemas.query import Bool, Boosting, ConstantScore, DisMax, Node
 
-COMPOUNDS: Final = ("bool", "constant_score", "dis_max")
-QUERY_NAMES: Final = frozenset(LEAVES) | frozenset(COMPOUNDS)
+COMPOUNDS: Final = ("bool", "boosting", "constant_score", "dis_max")
+WITHOUT_CLAUSES: Final[Mapping[str, LeafParser]] = {
+    **LEAVES, **LIKENESS, "query_string": parse_query_string, "simple_query_string": parse_simple_query_string,
+}  # fmt: skip
+QUERY_NAMES: Final = frozenset(WITHOUT_CLAUSES) | frozenset(COMPOUNDS)
 # Elasticsearch has these; to call them unknown would send the user looking for a spelling mistake.
 UNSUPPORTED: Final = frozenset({
-    "boosting", "combined_fields", "common", "distance_feature", "function_score", "fuzzy", "geo_bounding_box", "geo_distance",
-    "geo_polygon", "geo_shape", "has_child", "has_parent", "hybrid", "intervals", "knn", "match_bool_prefix", "match_phrase_prefix",
-    "more_like_this", "nested", "neural", "parent_id", "percolate", "query_string", "rank_feature", "regexp", "script", "script_score",
-    "simple_query_string", "span_containing", "span_first", "span_multi", "span_near", "span_not", "span_or", "span_term",
-    "span_within", "template", "terms_set", "wrapper",
+    "combined_fields", "common", "distance_feature", "function_score", "geo_bounding_box", "geo_distance", "geo_polygon", "geo_shape",
+    "has_child", "has_parent", "hybrid", "intervals", "knn", "more_like_this", "nested", "neural", "parent_id", "percolate",
+    "rank_feature", "script", "script_score", "span_containing", "span_first", "span_multi", "span_near", "span_not", "span_or",
+    "span_term", "span_within", "template", "terms_set", "wrapper",
 })  # fmt: skip
 _CLAUSES: Final = ("must", "should", "must_not", "filter")
 
@@ -65,8 +70,8 @@ class _Parser:
         return node
 
     def _named(self, name: str, given: Mapping[str, Any], depth: int) -> Node:
-        if name in LEAVES:
-            return LEAVES[name](given)
+        if name in WITHOUT_CLAUSES:
+            return WITHOUT_CLAUSES[name](given)
         match name:
             case "bool":
                 return self._bool(given, depth)
@@ -74,6 +79,8 @@ class _Parser:
                 return self._constant_score(given, depth)
             case "dis_max":
                 return self._dis_max(given, depth)
+            case "boosting":
+                return self._boosting(given, depth)
             case _:
                 pass
         if name in UNSUPPORTED:
@@ -136,6 +143,21 @@ class _Parser:
         if inner is None:
             raise parsing("[constant_score] requires a 'filter' element")
         return ConstantScore(filter=inner, **named(options))
+
+    def _boosting(self, body: Mapping[str, Any], depth: int) -> Node:
+        queries: dict[str, Node] = {}
+        options: dict[str, Any] = {}
+        for name, value in body.items():
+            if name in {"positive", "negative"} and isinstance(value, Mapping):
+                queries[name] = self.query(value, depth + 1)
+            else:
+                options |= options_of("boosting", {name: value}, {**NAMED, "negative_boost": to_float})
+        for name in ("positive", "negative"):
+            if name not in queries:
+                raise parsing(f"[boosting] query requires '{name}' query to be set'")
+        if options.get("negative_boost", -1.0) < 0:
+            raise parsing("[boosting] query requires 'negative_boost' to be set to be a positive value'")
+        return Boosting(**queries, negative_boost=options["negative_boost"], **named(options))  # type: ignore[arg-type]
 
     def _dis_max(self, body: Mapping[str, Any], depth: int) -> Node:
         queries: tuple[Node, ...] = ()

@@ -77,7 +77,8 @@ def one_field(query: str, body: Mapping[str, Any]) -> tuple[str, Any]:
     raise illegal_argument(f"[{query}] requires fieldName")
 
 
-def _operator(name: str, value: Any) -> Operator:
+def to_operator(name: str, value: Any) -> Operator:
+    """``and`` or ``or``."""
     word = to_text(name, value)
     try:
         return Operator(word.lower())
@@ -92,46 +93,49 @@ def _zero_terms(name: str, value: Any) -> bool:
     return word == "all"
 
 
-def _count(name: str, value: Any) -> int:
+def to_count(name: str, value: Any) -> int:
+    """A whole number, not negative."""
     count = to_int(name, value)
     if count < 0:
         raise illegal_argument(f"[{name}] requires a non-negative value but was [{count}]")
     return count
 
 
-def _expansions(name: str, value: Any) -> int:
+def to_expansions(name: str, value: Any) -> int:
+    """A whole number above 0."""
     count = to_int(name, value)
     if count <= 0:
         raise illegal_argument(f"[{name}] needs to be positive number but was [{count}]")
     return count
 
 
-_MATCH_OPTIONS: Final[Mapping[str, Read]] = {
+MATCH_OPTIONS: Final[Mapping[str, Read]] = {
     **NAMED,
     "query": to_scalar,
-    "operator": _operator,
+    "operator": to_operator,
     "minimum_should_match": to_text,
     "analyzer": to_text,
     "zero_terms_query": _zero_terms,
     "lenient": to_bool,
     "fuzziness": to_text,
-    "prefix_length": _count,
-    "max_expansions": _expansions,
+    "prefix_length": to_count,
+    "max_expansions": to_expansions,
     "fuzzy_rewrite": to_text,
     "fuzzy_transpositions": to_bool,
     "cutoff_frequency": to_float,
     "auto_generate_synonyms_phrase_query": to_bool,
 }
-_PHRASE_OPTIONS: Final[Mapping[str, Read]] = {
+PHRASE_OPTIONS: Final[Mapping[str, Read]] = {
     **NAMED,
     "query": to_scalar,
-    "slop": _count,
+    "slop": to_count,
     "analyzer": to_text,
     "zero_terms_query": _zero_terms,
 }
 
 
-def _text_options(query: str, body: Mapping[str, Any], readers: Mapping[str, Read]) -> tuple[str, dict[str, Any]]:
+def text_options(query: str, body: Mapping[str, Any], readers: Mapping[str, Read]) -> tuple[str, dict[str, Any]]:
+    """The field and the options of a clause about a text, which is there."""
     field, given = one_field(query, body) if body else ("", None)
     if isinstance(given, Mapping):
         read = options_of(query, given, readers)
@@ -147,7 +151,7 @@ def _text_options(query: str, body: Mapping[str, Any], readers: Mapping[str, Rea
 
 
 def _match(body: Mapping[str, Any]) -> Node:
-    field, read = _text_options("match", body, _MATCH_OPTIONS)
+    field, read = text_options("match", body, MATCH_OPTIONS)
     return Match(
         field=field,
         text=read["query"],
@@ -159,12 +163,13 @@ def _match(body: Mapping[str, Any]) -> Node:
         fuzziness=read.get("fuzziness"),
         prefix_length=read.get("prefix_length", 0),
         max_expansions=read.get("max_expansions", 50),
+        transpositions=read.get("fuzzy_transpositions", True),
         **named(read),
     )
 
 
 def _match_phrase(body: Mapping[str, Any]) -> Node:
-    field, read = _text_options("match_phrase", body, _PHRASE_OPTIONS)
+    field, read = text_options("match_phrase", body, PHRASE_OPTIONS)
     return MatchPhrase(
         field=field,
         text=read["query"],
@@ -337,7 +342,8 @@ def field_with_boost(text: str) -> tuple[str, float]:
     return name, to_boost("boost", boost)
 
 
-def _fields(name: str, value: Any) -> tuple[tuple[str, float], ...]:
+def to_fields(name: str, value: Any) -> tuple[tuple[str, float], ...]:
+    """Fields with their boosts."""
     fields = tuple(field_with_boost(one) for one in to_texts(name, value))
     if len(fields) > CLAUSES_MAX:
         raise illegal_argument(
@@ -346,21 +352,25 @@ def _fields(name: str, value: Any) -> tuple[tuple[str, float], ...]:
     return fields
 
 
-def _multi_match_type(name: str, value: Any) -> str:
+MULTI_MATCH_TYPES: Final = frozenset({
+    "best_fields", "most_fields", "cross_fields", "phrase", "phrase_prefix", "bool_prefix",
+})  # fmt: skip
+
+
+def multi_match_type(name: str, value: Any) -> str:
+    """How several fields are asked."""
     word = to_text(name, value).lower()
-    if word in {"best_fields", "most_fields", "phrase"}:
+    if word in MULTI_MATCH_TYPES:
         return word
-    if word in {"cross_fields", "phrase_prefix", "bool_prefix"}:
-        raise illegal_argument(f"[multi_match] type [{word}] is not supported: use best_fields, most_fields or phrase")
     raise invalid("parse", f"failed to parse [multi_match] query type [{shown(value)}]. unknown type.")
 
 
 _MULTI_OPTIONS: Final[Mapping[str, Read]] = {
-    **{k: v for k, v in _MATCH_OPTIONS.items() if k != "cutoff_frequency"},
-    "fields": _fields,
-    "type": _multi_match_type,
+    **{k: v for k, v in MATCH_OPTIONS.items() if k != "cutoff_frequency"},
+    "fields": to_fields,
+    "type": multi_match_type,
     "tie_breaker": to_float,
-    "slop": _count,
+    "slop": to_count,
     "cutoff_frequency": to_float,
 }
 
@@ -373,7 +383,7 @@ def _multi_match(body: Mapping[str, Any]) -> Node:
     read = options_of("multi_match", rest, _MULTI_OPTIONS)
     if "query" not in read:
         raise parsing("No text specified for multi_match query")
-    paths = _fields("fields", fields)
+    paths = to_fields("fields", fields)
     return MultiMatch(
         fields=paths or (("*", 1.0),),
         text=read["query"],
@@ -384,6 +394,11 @@ def _multi_match(body: Mapping[str, Any]) -> Node:
         analyzer=read.get("analyzer"),
         lenient=read.get("lenient", not paths),
         slop=read.get("slop", 0),
+        fuzziness=read.get("fuzziness"),
+        prefix_length=read.get("prefix_length", 0),
+        max_expansions=read.get("max_expansions", 50),
+        transpositions=read.get("fuzzy_transpositions", True),
+        zero_terms_all=read.get("zero_terms_query", False),
         **named(read),
     )
 

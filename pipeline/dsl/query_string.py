@@ -1,9 +1,9 @@
-"""The URL's ``q``: words, ``"phrases"``, ``field:word``, ``pre*``, AND OR NOT + - ( ), boosts.
+"""The URL's ``q`` and ``query_string``: words, ``"phrases"``, ``field:word``, ``pre*``, AND OR NOT + - ( ), boosts.
 
 Grammar (Lucene's classic query parser, the part people type):
 
     query  := clause*                       joined by the default operator, AND, OR
-    clause := [+ | - | NOT] [field:] ( "phrase"[~slop] | ( query ) | word ) [^boost]
+    clause := [+ | - | NOT] [field:] ( "phrase"[~slop] | ( query ) | word[~edits] | /regexp/ ) [^boost]
 
 ``+``/AND make a clause required, ``-``/NOT forbid it; ``*`` alone is every document,
 ``_exists_:f`` and ``f:*`` are the documents with the field. ``[a TO b]`` and ``{a TO b}`` are ranges.
@@ -11,21 +11,49 @@ Grammar (Lucene's classic query parser, the part people type):
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pipeline.dsl.values import shown, to_boost
+from pipeline.dsl.leaves import (
+    NAMED,
+    field_with_boost,
+    multi_match_type,
+    named,
+    options_of,
+    to_count,
+    to_expansions,
+    to_fields,
+    to_operator,
+)
+from pipeline.dsl.values import (
+    Read,
+    is_array,
+    is_scalar,
+    parsing,
+    shown,
+    to_bool,
+    to_boost,
+    to_float,
+    to_int,
+    to_text,
+    token,
+)
 from schemas.errors import SedimentError, invalid
 from schemas.limits import CLAUSES_MAX, QUERY_DEPTH_MAX
 from schemas.query import (
+    AcrossFields,
     Bool,
     Exists,
+    Fuzzy,
     Match,
     MatchAll,
     MatchPhrase,
     MultiMatch,
     Node,
     Operator,
+    Prefix,
     Range,
+    Regexp,
     Wildcard,
 )
 
@@ -33,6 +61,7 @@ _TOKEN: Final = re.compile(
     r"""\s*(?:
         (?P<range>[\[{]\s*(?P<low>"[^"]*"|[^\s\]}"]+)\s+TO\s+(?P<high>"[^"]*"|[^\s\]}"]+)\s*[\]}])
       | (?P<phrase>"(?:[^"\\]|\\.)*")(?:~(?P<slop>\d{1,6}))?
+      | /(?P<regexp>(?:[^/\\]|\\.)*)/
       | (?P<boost>\^[0-9.]{1,20})
       | (?P<mark>\(|\)|\+|-|!|&&|\|\|)
       | (?P<field>(?:[^\s:()"\[\]{}^+!\\-]|\\.)(?:[^\s:()"\[\]{}^\\]|\\.)*):
@@ -42,7 +71,39 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r"\\(.)")
 _JOINS: Final = {"AND": "AND", "&&": "AND", "OR": "OR", "||": "OR"}
+_FUZZY: Final = re.compile(r"((?:[^\\~]|\\.)+)~([0-9]?(?:\.[0-9]{1,6})?)", re.DOTALL)
+_SPECIAL: Final = re.compile(r"(?:^|[^\\])(?:\\\\)*()[*?]")
 _NOTS: Final = ("-", "!", "NOT")
+
+
+Fields = tuple[tuple[str, float], ...]
+EVERY_FIELD: Final[Fields] = (("*", 1.0),)
+_OPTIONS: Final[Mapping[str, Read]] = {
+    **NAMED, "query": to_text, "default_field": to_text, "default_operator": to_operator, "analyzer": to_text,
+    "quote_analyzer": to_text, "type": multi_match_type, "lenient": to_bool, "phrase_slop": to_count, "fuzziness": to_text,
+    "fuzzy_prefix_length": to_count, "fuzzy_max_expansions": to_expansions, "fuzzy_transpositions": to_bool,
+    "fuzzy_rewrite": to_text, "minimum_should_match": to_text, "tie_breaker": to_float, "analyze_wildcard": to_bool,
+    "allow_leading_wildcard": to_bool, "auto_generate_synonyms_phrase_query": to_bool, "enable_position_increments": to_bool,
+    "escape": to_bool, "max_determinized_states": to_int, "quote_field_suffix": to_text, "rewrite": to_text, "time_zone": to_text,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """What applies to every word of a text."""
+
+    fields: Fields
+    operator: Operator = Operator.OR
+    analyzer: str | None = None
+    lenient: bool = True
+    type: str = "best_fields"
+    tie_breaker: float = 0.0
+    phrase_slop: int = 0
+    fuzziness: str = "AUTO"
+    prefix_length: int = 0
+    max_expansions: int = 50
+    transpositions: bool = True
+    leading_wildcard: bool = True
 
 
 def parse_url_query(parameters: Mapping[str, str]) -> Node:
@@ -51,9 +112,36 @@ def parse_url_query(parameters: Mapping[str, str]) -> Node:
     operator = parameters.get("default_operator", "or").lower()
     if operator not in {"and", "or"}:
         raise _failed(parameters["q"])
-    tokens = _tokens(parameters["q"])
-    parser = _Parser(parameters["q"], tokens, Operator(operator), parameters.get("analyzer") or None)
-    return parser.whole(default)
+    fields = (field_with_boost(default),) if default else EVERY_FIELD
+    how = _How(fields=fields, operator=Operator(operator), analyzer=parameters.get("analyzer") or None)
+    return _Parser(parameters["q"], _tokens(parameters["q"]), how).whole()
+
+
+def parse_query_string(body: Mapping[str, Any]) -> Node:
+    """The node of a ``query_string`` clause."""
+    fields = body.get("fields")
+    if fields is not None and not is_array(fields) and not is_scalar(fields):
+        raise parsing(f"[query_string] unknown token [{token(fields)}] after [fields]")
+    read = options_of("query_string", {k: v for k, v in body.items() if k != "fields"}, _OPTIONS)
+    if "query" not in read:
+        raise parsing("[query_string] must be provided with a [query]")
+    if fields and "default_field" in read:
+        raise parsing("cannot use [fields] parameter in conjunction with [default_field]")
+    paths = to_fields("fields", fields or read.get("default_field") or "*")
+    how = _How(
+        fields=paths, operator=read.get("default_operator", Operator.OR), analyzer=read.get("analyzer"),
+        lenient=read.get("lenient", paths == EVERY_FIELD), type=read.get("type", "best_fields"),
+        tie_breaker=read.get("tie_breaker", 1.0 if read.get("type") == "most_fields" else 0.0),
+        phrase_slop=read.get("phrase_slop", 0), fuzziness=read.get("fuzziness", "AUTO"),
+        prefix_length=read.get("fuzzy_prefix_length", 0), max_expansions=read.get("fuzzy_max_expansions", 50),
+        transpositions=read.get("fuzzy_transpositions", True), leading_wildcard=read.get("allow_leading_wildcard", True),
+    )  # fmt: skip
+    text = re.sub(r'([-+!(){}\[\]^"~*?:\\/&|=<>])', r"\\\1", read["query"]) if read.get("escape") else read["query"]
+    node = _Parser(text, _tokens(text), how).whole()
+    minimum = read.get("minimum_should_match")
+    if minimum is not None and isinstance(node, Bool) and node.should:
+        node = replace(node, minimum_should_match=minimum)
+    return Bool(must=(node,), **named(read))
 
 
 def _failed(text: str) -> SedimentError:
@@ -80,16 +168,16 @@ def _plain(text: str) -> str:
 class _Parser:
     """Recursive descent over the tokens of one text."""
 
-    def __init__(self, text: str, tokens: list[re.Match[str]], operator: Operator, analyzer: str | None) -> None:
+    def __init__(self, text: str, tokens: list[re.Match[str]], how: _How) -> None:
         self.text = text
         self.tokens = tokens
         self.at = 0
-        self.operator = operator
-        self.analyzer = analyzer
+        self.how = how
+        self.operator = how.operator
         self.clauses = 0
 
-    def whole(self, field: str) -> Node:
-        node = self._clauses(field, 0)
+    def whole(self) -> Node:
+        node = self._clauses("", 0)
         if self.at < len(self.tokens):
             raise _failed(self.text)
         return node
@@ -127,7 +215,9 @@ class _Parser:
 
     def _clause(self, field: str, depth: int) -> Node:
         self.clauses += 1
-        if self.clauses > CLAUSES_MAX or self.at >= len(self.tokens):
+        if self.clauses > CLAUSES_MAX:
+            raise invalid("too_many_clauses", f"maxClauseCount is set to {CLAUSES_MAX}")
+        if self.at >= len(self.tokens):
             raise _failed(self.text)
         found = self.tokens[self.at]
         self.at += 1
@@ -149,29 +239,59 @@ class _Parser:
         return node
 
     def _leaf(self, field: str, found: re.Match[str]) -> Node:
+        fields = ((field, 1.0),) if field and field != "*" else self.how.fields
         if found["range"]:
-            return _range(field, found)
+            return _range(fields[0][0] if len(fields) == 1 and fields != EVERY_FIELD else "", found)
         if found["phrase"]:
-            text = _plain(found["phrase"][1:-1])
-            slop = int(found["slop"] or 0)
-            if not field or field == "*":
-                return MultiMatch(
-                    fields=(("*", 1.0),), text=text, type="phrase", slop=slop, lenient=True, analyzer=self.analyzer
-                )
-            return MatchPhrase(field=field, text=text, slop=slop, analyzer=self.analyzer)
-        return self._word(field, found["word"])
+            slop = int(found["slop"] or self.how.phrase_slop)
+            return self._text(fields, _plain(found["phrase"][1:-1]), "phrase", slop)
+        if found["regexp"] is not None:
+            return self._each(fields, Regexp(field="", pattern=found["regexp"]))
+        return self._word(field, fields, found["word"])
 
-    def _word(self, field: str, word: str) -> Node:
+    def _each(self, fields: Fields, node: Node) -> Node:
+        if len(fields) == 1 and fields[0][1] == 1.0 and "*" not in fields[0][0]:
+            return replace(node, field=fields[0][0])  # type: ignore[call-arg]
+        return AcrossFields(fields=fields, query=node, tie_breaker=self.how.tie_breaker)
+
+    def _text(self, fields: Fields, text: str, kind: str, slop: int = 0) -> Node:
+        how = self.how
+        if len(fields) == 1 and fields[0][1] == 1.0 and "*" not in fields[0][0]:
+            if kind == "phrase":
+                return MatchPhrase(field=fields[0][0], text=text, slop=slop, analyzer=how.analyzer)
+            return Match(field=fields[0][0], text=text, operator=how.operator, analyzer=how.analyzer, lenient=True)
+        return MultiMatch(
+            fields=fields, text=text, type=kind, slop=slop, operator=how.operator, analyzer=how.analyzer, lenient=how.lenient,
+            tie_breaker=how.tie_breaker,
+        )  # fmt: skip
+
+    def _word(self, field: str, fields: Fields, word: str) -> Node:
         if word == "*" and field in {"", "*"}:
             return MatchAll()
         if field == "_exists_" or word == "*":
             return Exists(field=field if word == "*" else _plain(word))
-        text, how = _plain(word), {"operator": self.operator, "analyzer": self.analyzer}
-        if not field or field == "*":
-            return MultiMatch(fields=(("*", 1.0),), text=text, lenient=True, **how)  # type: ignore[arg-type]
-        if "*" in word or "?" in word:
-            return Wildcard(field=field, pattern=word)
-        return Match(field=field, text=text, lenient=True, **how)  # type: ignore[arg-type]
+        fuzzy = _FUZZY.fullmatch(word)
+        if fuzzy is not None:
+            node = Fuzzy(
+                field="", value=_plain(fuzzy[1]).lower(), fuzziness=_edits(fuzzy[2]) or self.how.fuzziness,
+                prefix_length=self.how.prefix_length, max_expansions=self.how.max_expansions, transpositions=self.how.transpositions,
+            )  # fmt: skip
+            return self._each(fields, node)
+        special = _SPECIAL.search(word)
+        if special is None:
+            return self._text(fields, _plain(word), self.how.type)
+        if word[0] in "*?" and not self.how.leading_wildcard:
+            raise _failed(self.text)
+        if special.start(1) == len(word) - 1 and word[-1] == "*":
+            return self._each(fields, Prefix(field="", value=_plain(word[:-1]).lower()))
+        return self._each(fields, Wildcard(field="", pattern=word.lower()))
+
+
+def _edits(number: str) -> str:
+    """``~1``, ``~2``; a share of the length (``~0.8``) means as many as are allowed, as in Lucene."""
+    if not number:
+        return ""
+    return str(min(2, int(float(number)))) if float(number) >= 1 else "2"
 
 
 def _range(field: str, found: re.Match[str]) -> Node:

@@ -3,6 +3,8 @@
 ``searcher``: a view that answers: statistics, the best rows, what is shown of them.
 ``date_math``: ``now-1d/d`` and dates that leave something out.
 ``values``: a query's values as a field understands them.
+``patterns``: terms that look like what a query asks for.
+``queries``: one module per kind of query.
 ``statistics``: live counts of terms; the weights that follow for the whole index.
 ``cache``: what is remembered of immutable segments.
 ``sort``: sort keys of documents, and values of ``search_after``.

@@ -13,10 +13,11 @@ from pipeline.search.features.highlight import Highlighter
 from pipeline.search.lookup import id_of, provenance_of, routing_of
 from pipeline.search.queries.compile import compile_query
 from pipeline.search.queries.evaluate import SegmentQueries
+from pipeline.search.queries.expand import expand
 from pipeline.search.queries.plan import Context, Plan
 from pipeline.search.statistics import Weights
 from pipeline.segments.view import PartitionView
-from schemas.query import Bool, ConstantScore, DisMax, Node, SearchRequest
+from schemas.query import Bool, Boosting, ConstantScore, DisMax, Node, SearchRequest
 from schemas.results import FetchedHit, RowHit
 
 
@@ -54,9 +55,11 @@ class _Fetcher:
         self._context = Context(view.mapping, view.index, request.now_ms)
         self._parsed_needed = bool(request.fields or request.highlight)
         self._sources_needed = request.source.enabled or self._parsed_needed
-        self._highlighter = Highlighter(request, self._context) if request.highlight else None
+        self._highlighter = Highlighter(request, self._context, weights.statistics) if request.highlight else None
         self._explainer = Explainer(plan, weights) if request.explain else None
-        self._named = [(n.name, compile_query(n, self._context)) for n in named_nodes(request.query)]
+        self._named = [
+            (n.name, expand(compile_query(n, self._context), weights.statistics)) for n in named_nodes(request.query)
+        ]
 
     def of_segment(self, segment: SegmentQueries, documents: Sequence[int]) -> list[FetchedHit]:
         """The hits of these documents of one segment."""
@@ -107,6 +110,8 @@ def named_nodes(node: Node) -> list[Node]:
             children = (node.filter,)
         case DisMax():
             children = node.queries
+        case Boosting():
+            children = (node.positive, node.negative)
         case _:
             pass
     found = [node] if node.name else []

@@ -22,7 +22,8 @@ from pipeline.search.collect import SortedCollector
 from pipeline.search.fetch import fetch_hits
 from pipeline.search.queries.compile import compile_query
 from pipeline.search.queries.evaluate import SegmentQueries
-from pipeline.search.queries.plan import Combine, Constant, Context, Everything, Plan
+from pipeline.search.queries.expand import expand
+from pipeline.search.queries.plan import Combine, Constant, Context, Everything, Plan, expanding_leaves
 from pipeline.search.queries.selection import Matches, Selection, constant
 from pipeline.search.queries.top import Heap, TopSearch, in_order, shape_of
 from pipeline.search.sort import Rows, Sorter
@@ -94,21 +95,30 @@ class Searcher:
         """How frequent the terms of the request are here."""
         nodes = [request.query, *(h.query for h in request.highlight if h.query is not None)]
         plans = [self.compile(node, request.now_ms) for node in nodes]
+        if request.post_filter is not None:
+            plans.append(Constant(self.compile(request.post_filter, request.now_ms)))
         return gather(plans, self._segments, self.view.documents)
 
     # ------------------------------------------------------------------ query
 
     def count(self, query: Node, now_ms: int = 0) -> int:
         """How many live documents match."""
-        plan = self.compile(query, now_ms)
+        plan = self._alone(query, now_ms)
         return sum(self._live(s, plan).count() for s in self._segments)
+
+    def _alone(self, query: Node, now_ms: int) -> Plan:
+        """The plan of a query that is asked of this partition only."""
+        plan = self.compile(query, now_ms)
+        if next(expanding_leaves(plan), None) is None:
+            return plan
+        return expand(plan, gather([plan], self._segments, self.view.documents))
 
     def _live(self, segment: SegmentQueries, plan: Plan) -> Selection:
         return segment.select(plan).both(segment.alive)
 
     def query(self, request: SearchRequest, statistics: Statistics) -> QueryResult:
         """The best ``offset + size`` rows, the total, aggregation partials."""
-        plan = self.compile(request.query, request.now_ms)
+        plan = expand(self.compile(request.query, request.now_ms), statistics)
         weights = Weights(statistics, self.view.mapping)
         if request.search_after or not is_by_score(request.sort):
             return self._by_keys(request, plan, weights)
@@ -152,7 +162,8 @@ class Searcher:
         if request.aggregations or request.min_score is not None or request.terminate_after:
             return None
         if request.post_filter is not None:
-            plan = Combine(must=(plan,), filter=(self.compile(request.post_filter, request.now_ms),))
+            after = expand(self.compile(request.post_filter, request.now_ms), weights.statistics)
+            plan = Combine(must=(plan,), filter=(after,))
         wanted = COUNT_ALL if request.track_total_hits < 0 else request.track_total_hits
         wanted = wanted if wanted in {0, COUNT_ALL} else wanted + 1
         if isinstance(plan, Everything | Constant):
@@ -209,7 +220,9 @@ class Searcher:
         """Every live match, segment by segment, to ``add`` and to the aggregations."""
         found = _Found()
         deadline = None if request.timeout_ms is None else self._clock() + request.timeout_ms / 1000
-        after = None if request.post_filter is None else self.compile(request.post_filter, request.now_ms)
+        after = None
+        if request.post_filter is not None:
+            after = expand(self.compile(request.post_filter, request.now_ms), weights.statistics)
         aggregated: list[NDArray[np.uint32]] = [np.empty(0, np.uint32) for _ in self._segments]
         for segment in self._in_order:
             if deadline is not None and self._clock() >= deadline:
@@ -245,7 +258,7 @@ class Searcher:
             return {}
 
         def evaluate(node: Node, segment: int) -> NDArray[np.uint32]:
-            plan = self.compile(node, request.now_ms)
+            plan = self._alone(node, request.now_ms)
             return self._live(self._segments[segment], plan).as_documents()
 
         partials: Mapping[str, Any] = collect_aggregations(
@@ -257,7 +270,7 @@ class Searcher:
 
     def fetch(self, request: SearchRequest, hits: Sequence[RowHit], statistics: Statistics) -> Sequence[FetchedHit]:
         """The rows as they are shown, in the order given."""
-        plan = self.compile(request.query, request.now_ms)
+        plan = expand(self.compile(request.query, request.now_ms), statistics)
         weights = Weights(statistics, self.view.mapping)
         return fetch_hits(self.view, self._segments, request, plan, weights, hits)
 

@@ -6,66 +6,134 @@ added over segments and partitions (``Statistics.plus``), so that scores do not 
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.search.queries.evaluate import SegmentQueries
-from pipeline.search.queries.plan import Plan, TermScore, scored_leaves
+from pipeline.search.queries.plan import (
+    Expanding,
+    PhraseScore,
+    Plan,
+    PrefixPhrase,
+    SimilarTerms,
+    TermScore,
+    expanding_leaves,
+    scored_leaves,
+)
 from pipeline.segments.columns.norms import NORM_LENGTHS
-from schemas.mapping import FieldType, IndexMapping
+from schemas.mapping import FieldType, IndexMapping, Similarity
 from schemas.results import FieldStatistics, Statistics
 
-K1: Final = np.float32(1.2)
-B: Final = np.float32(0.75)
 _ONE: Final = np.float32(1)
 _LENGTHS: Final = NORM_LENGTHS.astype(np.float32)
+_INFINITE: Final = np.full(256, np.inf, np.float32)
 
 
 def gather(plans: Iterable[Plan], segments: Sequence[SegmentQueries], documents: int) -> Statistics:
     """The statistics that scoring these plans needs; ``documents``: the partition's live documents."""
-    terms: dict[tuple[str, bytes], int] = {}
-    fields: dict[str, FieldStatistics] = {}
+    found = _Gathered({}, {})
     for plan in plans:
         for leaf in scored_leaves(plan):
             for term in (leaf.term,) if isinstance(leaf, TermScore) else leaf.terms:
-                if (leaf.field, term) not in terms:
-                    terms[leaf.field, term] = sum(s.live_df(leaf.field, term) for s in segments)
-            if leaf.field not in fields:
-                fields[leaf.field] = _of_field(leaf.field, segments)
-    return Statistics(documents, fields, terms)
+                if (leaf.field, term) not in found.terms:
+                    found.terms[leaf.field, term] = sum(s.live_df(leaf.field, term) for s in segments)
+            found.add_field(leaf.field, segments)
+        for expanding in expanding_leaves(plan):
+            _gather_expanding(expanding, segments, found)
+    return Statistics(documents, found.fields, found.terms)
 
 
-def _of_field(path: str, segments: Sequence[SegmentQueries]) -> FieldStatistics:
-    total = FieldStatistics()
-    for segment in segments:
-        total = total.plus(segment.live_field(path))
-    return total
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    fields: dict[str, FieldStatistics]
+    terms: dict[tuple[str, bytes], int]
+
+    def add_field(self, path: str, segments: Sequence[SegmentQueries]) -> None:
+        """Count the field, once."""
+        if path not in self.fields:
+            total = FieldStatistics()
+            for segment in segments:
+                total = total.plus(segment.live_field(path))
+            self.fields[path] = total
+
+
+def _gather_expanding(leaf: Expanding, segments: Sequence[SegmentQueries], found: _Gathered) -> None:
+    """The terms that this partition would put in place of the leaf."""
+    if isinstance(leaf, SimilarTerms):
+        counts: dict[bytes, int] = {}
+        edits: dict[bytes, int] = {}
+        for segment in segments:
+            for term, distance, count in segment.similar_terms(leaf.field, leaf.word):
+                counts[term] = counts.get(term, 0) + count
+                edits[term] = distance
+        live = [(term, distance) for term, distance in edits.items() if counts[term]]
+        chosen = [term for term, _ in leaf.word.best(live, leaf.most)]
+    elif isinstance(leaf, PrefixPhrase):
+        counts = _first_live(leaf, segments)
+        chosen = list(counts)
+    else:  # its parts are among the scored leaves
+        return
+    found.terms.update({(leaf.field, term): counts[term] for term in chosen})
+    found.add_field(leaf.field, segments)
+
+
+def _first_live(leaf: PrefixPhrase, segments: Sequence[SegmentQueries]) -> dict[bytes, int]:
+    """The first terms with the prefix that live documents have, and how many have them."""
+    look = leaf.most
+    while True:
+        listed = [segment.terms_with_prefix(leaf.field, leaf.prefix, look) for segment in segments]
+        cut = [terms[-1] for terms in listed if len(terms) == look]  # what comes after may be missing
+        known = sorted({t for terms in listed for t in terms if not cut or t <= min(cut)})
+        counts: dict[bytes, int] = {}
+        for term in known:
+            count = sum(s.live_df(leaf.field, term) for s in segments)
+            if count:
+                counts[term] = count
+            if len(counts) == leaf.most:
+                return counts
+        if not cut:
+            return counts
+        look *= 4
 
 
 class Weights:
-    """BM25 as OpenSearch 2.19 computes it (LegacyBM25Similarity: the factor k1 + 1 is kept), in float32 as it does."""
+    """Scores of terms: BM25 as OpenSearch 2.19 computes it (LegacyBM25Similarity: the factor k1 + 1 is kept), in float32 as it
+    does, with the k1 and b of the field's similarity; or ``boolean``, where every term scores its boost.
+    """
 
     def __init__(self, statistics: Statistics, mapping: IndexMapping) -> None:
-        self._statistics = statistics
+        self.statistics = statistics
         self._mapping = mapping
         self._inverses: dict[str, NDArray[np.float32]] = {}
 
-    def idf(self, path: str, term: bytes) -> np.float32:
+    def similarity(self, path: str) -> Similarity:
+        """How a field scores."""
+        return self._mapping.similarity_of(path)
+
+    def idf(self, path: str, term: bytes, count: int = -1) -> np.float32:
         """ln(1 + (N - n + 0.5) / (n + 0.5)): N live documents with the field, n of them with the term."""
-        total, count = self.counts(path, term)
+        total, count = self.counts(path, term, count)
         return np.float32(math.log(1 + (total - count + 0.5) / (count + 0.5)))
 
-    def counts(self, path: str, term: bytes) -> tuple[int, int]:
-        """(N, n) of ``idf``."""
-        count = self._statistics.terms.get((path, term), 0)
+    def counts(self, path: str, term: bytes, count: int = -1) -> tuple[int, int]:
+        """(N, n) of ``idf``; ``count`` takes the place of n unless it is -1."""
+        if count < 0:
+            count = self.statistics.terms.get((path, term), 0)
         return max(self._field(path).documents, count), count
 
-    def weight(self, path: str, terms: Sequence[bytes], boost: float) -> np.float32:
+    def of(self, leaf: TermScore | PhraseScore) -> np.float32:
         """Boost * (k1 + 1) * idf; the idf of a phrase is the sum of its terms'."""
-        idf = np.float32(sum(float(self.idf(path, term)) for term in terms))
-        return np.float32(np.float32(boost) * (_ONE + K1)) * idf
+        similarity = self.similarity(leaf.field)
+        if similarity.kind == "boolean":
+            return np.float32(leaf.boost)
+        if isinstance(leaf, TermScore):
+            idf = self.idf(leaf.field, leaf.term, leaf.count)
+        else:
+            idf = np.float32(sum(float(self.idf(leaf.field, term)) for term in leaf.terms))
+        return np.float32(np.float32(leaf.boost) * (_ONE + np.float32(similarity.k1))) * idf
 
     def average_length(self, path: str) -> np.float32:
         """Tokens per document that has the field."""
@@ -73,11 +141,18 @@ class Weights:
         return np.float32(field.tokens / field.documents) if field.tokens else _ONE
 
     def inverse(self, path: str) -> NDArray[np.float32]:
-        """1 / (k1 * (1 - b + b * length / average)) for each norm byte; without norms every length is 1."""
+        """1 / (k1 * (1 - b + b * length / average)) for each norm byte; without norms every length is 1. Infinite where neither
+        frequency nor length counts: the score is then the weight.
+        """
         found = self._inverses.get(path)
         if found is None:
+            similarity = self.similarity(path)
+            if similarity.kind == "boolean":
+                return _INFINITE
+            k1, b = np.float32(similarity.k1), np.float32(similarity.b)
             lengths = _LENGTHS if self.has_norms(path) else np.ones(256, np.float32)
-            found = _ONE / (K1 * ((_ONE - B) + B * lengths / self.average_length(path)))
+            with np.errstate(divide="ignore"):
+                found = _ONE / (k1 * ((_ONE - b) + b * lengths / self.average_length(path)))
             self._inverses[path] = found
         return found
 
@@ -87,4 +162,4 @@ class Weights:
         return field is not None and field.type is FieldType.TEXT and field.norms
 
     def _field(self, path: str) -> FieldStatistics:
-        return self._statistics.fields.get(path, FieldStatistics())
+        return self.statistics.fields.get(path, FieldStatistics())

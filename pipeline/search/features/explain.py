@@ -18,12 +18,13 @@ from pipeline.search.queries.plan import (
     PhraseScore,
     Plan,
     TermPattern,
+    TermPrefix,
     TermScore,
     TermSet,
     TermSpan,
 )
 from pipeline.search.queries.selection import Matches
-from pipeline.search.statistics import K1, B, Weights
+from pipeline.search.statistics import Weights
 from pipeline.segments.columns.norms import NORM_LENGTHS
 from schemas.mapping import FieldType
 
@@ -104,10 +105,13 @@ class Explainer:
     def _weight(
         self, plan: TermScore | PhraseScore, segment: SegmentQueries, document: int, score: float
     ) -> Explanation:
+        if self._weights.similarity(plan.field).kind == "boolean":
+            description = f"weight({describe(plan)} in {document}) [BooleanSimilarity], result of:"
+            return node(score, description, [node(score, "score(BooleanSimilarity), computed from query boost")])
         frequency = self._frequency(plan, segment, document)
         norm = int(segment.norms(plan.field)[document])
         inverse = float(self._weights.inverse(plan.field)[norm])
-        boost = np.float32(plan.boost) * (np.float32(1) + K1)
+        boost = np.float32(plan.boost) * (np.float32(1) + np.float32(self._weights.similarity(plan.field).k1))
         tf = 1 - 1 / (1 + frequency * inverse)
         details = [node(boost, "boost"), self._idf(plan), self._tf(plan, tf, frequency, norm)]
         computed = f"score(freq={short(frequency)}), computed as boost * idf * tf from:"
@@ -130,13 +134,14 @@ class Explainer:
         terms = (plan.term,) if isinstance(plan, TermScore) else plan.terms
         parts = []
         for term in terms:
-            total, count = self._weights.counts(plan.field, term)
+            given = plan.count if isinstance(plan, TermScore) else -1
+            total, count = self._weights.counts(plan.field, term, given)
             counts = [
                 node(count, "n, number of documents containing term"),
                 node(total, "N, total number of documents with field"),
             ]
             description = "idf, computed as log(1 + (N - n + 0.5) / (n + 0.5)) from:"
-            parts.append(node(self._weights.idf(plan.field, term), description, counts))
+            parts.append(node(self._weights.idf(plan.field, term, given), description, counts))
         if isinstance(plan, TermScore):
             return parts[0]
         return node(float(sum(self._weights.idf(plan.field, t) for t in terms)), "idf, sum of:", parts)
@@ -145,11 +150,12 @@ class Explainer:
         phrase = isinstance(plan, PhraseScore)
         named = f"phraseFreq={short(frequency)}" if phrase else "freq, occurrences of term within document"
         has_norms = self._weights.has_norms(plan.field)
+        similarity = self._weights.similarity(plan.field)
         about = " (approximate)" if has_norms and norm > EXACT_NORM_MAX else ""
         details = [
             node(frequency, named),
-            node(K1, "k1, term saturation parameter"),
-            node(B, "b, length normalization parameter"),
+            node(np.float32(similarity.k1), "k1, term saturation parameter"),
+            node(np.float32(similarity.b), "b, length normalization parameter"),
             node(float(NORM_LENGTHS[norm]) if has_norms else 1.0, f"dl, length of field{about}"),
             node(self._weights.average_length(plan.field), "avgdl, average length of field"),
         ]
@@ -185,7 +191,8 @@ _DESCRIPTIONS: Mapping[type[Plan], Callable[[Any], str]] = {
     TermSpan: lambda p: (
         f"{p.field}:{'{' if p.low_open else '['}{_text(p.low)} TO {_text(p.high)}{'}' if p.high_open else ']'}"
     ),
-    TermPattern: lambda p: f"{p.field}:{_text(p.prefix)}*",
+    TermPrefix: lambda p: f"{p.field}:{_text(p.prefix)}*",
+    TermPattern: lambda p: f"{p.field}:{_text(p.matcher.prefix)}…",
     NumberSpan: lambda p: f"{p.field}:[{'*' if p.low is None else p.low} TO {'*' if p.high is None else p.high}]",
     NumberSet: lambda p: f"{p.field}:{{{' '.join(map(str, p.values.tolist()))}}}",
     HasValue: lambda p: " ".join(f"FieldExistsQuery [field={f}]" for f in p.fields),

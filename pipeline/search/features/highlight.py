@@ -14,14 +14,17 @@ from pipeline.analysis.registry import build_analyzer
 from pipeline.search.features.fields import at_path, matching
 from pipeline.search.features.passages import Match, Passage, beginning, marked, passages
 from pipeline.search.queries.compile import compile_query
+from pipeline.search.queries.expand import expand
 from pipeline.search.queries.plan import (
     Best,
     Combine,
     Constant,
     Context,
+    Demoted,
     PhraseScore,
     Plan,
     TermPattern,
+    TermPrefix,
     TermScore,
     TermSet,
     TermSpan,
@@ -31,6 +34,7 @@ from schemas.errors import illegal_argument
 from schemas.limits import HIGHLIGHT_BYTES_MAX
 from schemas.mapping import INVERTED_TYPES, Field, FieldType
 from schemas.query import HighlightField, SearchRequest
+from schemas.results import Statistics
 
 _ANY_FIELD = ""
 
@@ -40,7 +44,7 @@ class Wanted:
     """What a query looks for in a field."""
 
     terms: set[str] = field(default_factory=set)
-    patterns: list[TermPattern] = field(default_factory=list)
+    patterns: list[TermPattern | TermPrefix] = field(default_factory=list)
     spans: list[TermSpan] = field(default_factory=list)
     phrases: list[PhraseScore] = field(default_factory=list)
 
@@ -60,7 +64,7 @@ class Wanted:
                 self.terms.add(plan.term.decode())
             case TermSet():
                 self.terms.update(t.decode() for t in plan.terms)
-            case TermPattern():
+            case TermPattern() | TermPrefix():
                 self.patterns.append(plan)
             case TermSpan():
                 self.spans.append(plan)
@@ -70,8 +74,8 @@ class Wanted:
                 pass
 
 
-def _fits(plan: TermPattern, term: bytes) -> bool:
-    return term.startswith(plan.prefix) and (plan.pattern is None or plan.pattern.fullmatch(term) is not None)
+def _fits(plan: TermPattern | TermPrefix, term: bytes) -> bool:
+    return term.startswith(plan.prefix) if isinstance(plan, TermPrefix) else plan.matcher.matches(term)
 
 
 def _within(plan: TermSpan, term: bytes) -> bool:
@@ -90,6 +94,8 @@ def leaves_of(plan: Plan) -> Iterator[Plan]:
                 yield from leaves_of(child)
         case Constant():
             yield from leaves_of(plan.inner)
+        case Demoted():
+            yield from leaves_of(plan.positive)
         case _:
             yield plan
 
@@ -97,9 +103,12 @@ def leaves_of(plan: Plan) -> Iterator[Plan]:
 class Highlighter:
     """Highlights the hits of one request."""
 
-    def __init__(self, request: SearchRequest, context: Context) -> None:
+    def __init__(self, request: SearchRequest, context: Context, statistics: Statistics | None = None) -> None:
         self._mapping = context.mapping
-        self._specs = [(h, _wanted(compile_query(h.query or request.query, context))) for h in request.highlight]
+        known = statistics or Statistics()
+        self._specs = [
+            (h, _wanted(expand(compile_query(h.query or request.query, context), known))) for h in request.highlight
+        ]
 
     def highlight(self, source: Any) -> Mapping[str, Sequence[str]]:
         """Fragments by field, of a parsed source; fields without any are left out."""
@@ -118,7 +127,7 @@ def _wanted(plan: Plan) -> Mapping[str, Wanted]:
     """By field; and for all fields together under ``_ANY_FIELD``."""
     found: dict[str, Wanted] = defaultdict(Wanted)
     for leaf in leaves_of(plan):
-        if isinstance(leaf, TermScore | TermSet | TermPattern | TermSpan | PhraseScore):
+        if isinstance(leaf, TermScore | TermSet | TermPattern | TermPrefix | TermSpan | PhraseScore):
             found[leaf.field].add(leaf)
             found[_ANY_FIELD].add(leaf)
     return found
@@ -175,20 +184,21 @@ def _points(text: str) -> Any:
 
 def _of_phrase(tokens: Sequence[Token], phrase: PhraseScore) -> set[int]:
     """The tokens of every occurrence of a phrase; with slop, each term's nearest token within reach."""
-    places: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for i, token in enumerate(tokens):
-        places[token.term].append((token.position, i))
-    terms = [t.decode() for t in phrase.terms]
+    slots: dict[int, set[str]] = defaultdict(set)
+    for term, shift in zip(phrase.terms, phrase.positions, strict=True):
+        slots[shift].add(term.decode())
+    shifts = sorted(slots)
+    places = [[(t.position, i) for i, t in enumerate(tokens) if t.term in slots[shift]] for shift in shifts]
+    if not all(places):
+        return set()
     chosen: set[int] = set()
-    for begin, _ in places[terms[0]]:
+    for place, _ in places[0]:
+        begin = place - shifts[0]
         nearest = [
-            min(places[term], key=lambda p, at=begin + shift: abs(p[0] - at), default=None)  # type: ignore[misc]
-            for term, shift in zip(terms, phrase.positions, strict=True)
+            min(some, key=lambda p, at=begin + shift: abs(p[0] - at))  # type: ignore[misc]
+            for some, shift in zip(places, shifts, strict=True)
         ]
-        held = [p for p in nearest if p is not None]
-        if len(held) < len(terms):
-            return set()
-        begins = [p[0] - shift for p, shift in zip(held, phrase.positions, strict=True)]
+        begins = [p[0] - shift for p, shift in zip(nearest, shifts, strict=True)]
         if max(begins) - min(begins) <= phrase.slop:
-            chosen |= {p[1] for p in held}
+            chosen |= {p[1] for p in nearest}
     return chosen

@@ -4,49 +4,61 @@ A field that the mapping does not know matches nothing, whatever is asked of it 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from pipeline.search.queries.leaves import (
     compile_exists,
+    compile_fuzzy,
     compile_ids,
     compile_prefix,
+    compile_regexp,
     compile_term,
     compile_terms,
     compile_wildcard,
 )
-from pipeline.search.queries.minimum import minimum_should_match
 from pipeline.search.queries.plan import (
     Best,
     Combine,
     Constant,
     Context,
+    Demoted,
     Everything,
     Nothing,
     Plan,
 )
 from pipeline.search.queries.ranges import compile_range
-from pipeline.search.queries.texts import (
+from pipeline.search.queries.texts.match import (
     check_clauses,
+    compile_bool_prefix,
     compile_match,
-    compile_multi_match,
     compile_phrase,
+    compile_phrase_prefix,
 )
-from schemas.errors import illegal_argument
+from pipeline.search.queries.texts.minimum import minimum_should_match
+from pipeline.search.queries.texts.multi import compile_multi_match, expand_fields
+from schemas.errors import SedimentError, illegal_argument
 from schemas.limits import QUERY_DEPTH_MAX
 from schemas.query import (
+    AcrossFields,
     Bool,
+    Boosting,
     ConstantScore,
     DisMax,
     Exists,
+    Fuzzy,
     Ids,
     Match,
     MatchAll,
+    MatchBoolPrefix,
     MatchNone,
     MatchPhrase,
+    MatchPhrasePrefix,
     MultiMatch,
     Node,
     Prefix,
     Range,
+    Regexp,
     Term,
     Terms,
     Wildcard,
@@ -57,9 +69,13 @@ _LEAVES: Final[Mapping[type[Node], Callable[[Any, Context, float], Plan]]] = {
     Terms: compile_terms,
     Match: compile_match,
     MatchPhrase: compile_phrase,
+    MatchPhrasePrefix: compile_phrase_prefix,
+    MatchBoolPrefix: compile_bool_prefix,
     MultiMatch: compile_multi_match,
     Prefix: compile_prefix,
     Wildcard: compile_wildcard,
+    Regexp: compile_regexp,
+    Fuzzy: compile_fuzzy,
     Range: compile_range,
     Exists: compile_exists,
     Ids: compile_ids,
@@ -79,22 +95,51 @@ def _compile(node: Node, context: Context, boost: float, depth: int) -> Plan:
         )
         raise illegal_argument(message)
     boost *= node.boost
-    match node:
-        case MatchAll():
-            return Everything(boost)
-        case MatchNone():
-            return Nothing()
-        case Bool():
-            return _bool(node, context, boost, depth)
-        case ConstantScore():
-            return Constant(_compile(node.filter, context, 1.0, depth + 1), boost)
-        case DisMax():
-            check_clauses(len(node.queries))
-            plans = tuple(_compile(q, context, boost, depth + 1) for q in node.queries)
-            return plans[0] if len(plans) == 1 else Best(plans, node.tie_breaker)
-        case _:
-            pass
+    compound = _COMPOUNDS.get(type(node))
+    if compound is not None:
+        return compound(node, context, boost, depth)
     return _LEAVES[type(node)](node, context, boost)
+
+
+def _everything(node: MatchAll, context: Context, boost: float, depth: int) -> Plan:
+    return Everything(boost)
+
+
+def _nothing(node: MatchNone, context: Context, boost: float, depth: int) -> Plan:
+    return Nothing()
+
+
+def _constant(node: ConstantScore, context: Context, boost: float, depth: int) -> Plan:
+    return Constant(_compile(node.filter, context, 1.0, depth + 1), boost)
+
+
+def _dis_max(node: DisMax, context: Context, boost: float, depth: int) -> Plan:
+    check_clauses(len(node.queries))
+    plans = tuple(_compile(q, context, boost, depth + 1) for q in node.queries)
+    return plans[0] if len(plans) == 1 else Best(plans, node.tie_breaker)
+
+
+def _boosting(node: Boosting, context: Context, boost: float, depth: int) -> Plan:
+    positive = _compile(node.positive, context, boost, depth + 1)
+    return Demoted(positive, _compile(node.negative, context, 1.0, depth + 1), node.negative_boost)
+
+
+def _across(node: AcrossFields, context: Context, boost: float, depth: int) -> Plan:
+    plans: list[Plan] = []
+    for path, factor in expand_fields(node.fields, context).items():
+        one = replace(node.query, field=path)  # type: ignore[call-arg]  # whose nodes have a field
+        try:
+            plan = _compile(one, context, boost * factor, depth + 1)
+        except SedimentError:
+            if not node.lenient:
+                raise
+            continue
+        if not isinstance(plan, Nothing):
+            plans.append(plan)
+    check_clauses(len(plans))
+    if len(plans) < 2:
+        return plans[0] if plans else Nothing()
+    return Best(tuple(plans), node.tie_breaker)
 
 
 def _bool(node: Bool, context: Context, boost: float, depth: int) -> Plan:
@@ -118,3 +163,14 @@ def _bool(node: Bool, context: Context, boost: float, depth: int) -> Plan:
     if len(must) == 1 and not (should or must_not or filters):
         return must[0]
     return Combine(must, should, must_not, filters, least)
+
+
+_COMPOUNDS: Final[Mapping[type[Node], Callable[[Any, Context, float, int], Plan]]] = {
+    MatchAll: _everything,
+    MatchNone: _nothing,
+    Bool: _bool,
+    Boosting: _boosting,
+    ConstantScore: _constant,
+    DisMax: _dis_max,
+    AcrossFields: _across,
+}

@@ -19,17 +19,21 @@ from pipeline.search.kernels.score_kernels import (
     score_term,
     union_scores,
 )
+from pipeline.search.patterns.similar import Signed, Word
 from pipeline.search.queries.filters import select_leaf
+from pipeline.search.queries.phrases import match_slots
 from pipeline.search.queries.plan import (
     Best,
     Combine,
     Constant,
+    Demoted,
     Everything,
     HasValue,
     NumberSpan,
     PhraseScore,
     Plan,
     TermPattern,
+    TermPrefix,
     TermScore,
     TermSet,
     TermSpan,
@@ -57,7 +61,7 @@ _REMEMBERED: Final = (NumberSpan, HasValue)
 class TermWeights(Protocol):
     """What scoring takes from statistics (``pipeline.search.statistics.Weights``)."""
 
-    def weight(self, path: str, terms: Sequence[bytes], boost: float) -> Any:
+    def of(self, leaf: TermScore | PhraseScore) -> Any:
         """Boost * (k1 + 1) * the sum of the terms' idf."""
         ...
 
@@ -97,8 +101,8 @@ class SegmentQueries:
     def select(self, plan: Plan) -> Selection:
         """The documents that match."""
         match plan:
-            case Constant():
-                return self.select(plan.inner)
+            case Constant() | Demoted():
+                return self.select(plan.inner if isinstance(plan, Constant) else plan.positive)
             case Combine():
                 return self._select_combined(plan)
             case Best():
@@ -137,7 +141,7 @@ class SegmentQueries:
     def _filter(self, plan: Plan) -> Selection:
         """A filter's documents; leaves with postings are remembered, as filters recur where queries do not."""
         inner = plan.inner if isinstance(plan, Constant) else plan
-        if not isinstance(inner, TermScore | TermPattern | TermSpan) and not (
+        if not isinstance(inner, TermScore | TermPrefix | TermPattern | TermSpan) and not (
             isinstance(inner, TermSet) and len(inner.terms) <= REMEMBERED_TERMS_MAX
         ):
             return self.select(plan)
@@ -149,23 +153,36 @@ class SegmentQueries:
     def score(self, plan: Plan, weights: TermWeights) -> Matches:
         """The documents that match and their scores."""
         match plan:
-            case TermScore():
-                return self._score_term(plan, weights)
-            case PhraseScore():
-                return self._score_phrase(plan, weights)
+            case TermScore() | PhraseScore():
+                return self._score_leaf(plan, weights)
             case Combine():
                 return self._score_combined(plan, weights)
             case Best():
                 parts = [self.score(p, weights) for p in plan.plans]
                 return self._unite(parts, 1, plan.tie_breaker)
+            case Demoted():
+                return self._score_demoted(plan, weights)
             case _:
                 pass
         score = plan.score if isinstance(plan, Everything | Constant) else 1.0
         return constant(self.select(plan), score)
 
+    def _score_leaf(self, plan: TermScore | PhraseScore, weights: TermWeights) -> Matches:
+        if isinstance(plan, TermScore):
+            return self._score_term(plan, weights)
+        return self._score_phrase(plan, weights)
+
+    def _score_demoted(self, plan: Demoted, weights: TermWeights) -> Matches:
+        matches = self.score(plan.positive, weights)
+        negative = self.select(plan.negative)
+        if negative.nothing or not len(matches):
+            return matches
+        demoted = negative.as_mask()[matches.documents]
+        return Matches(matches.documents, np.where(demoted, matches.scores * np.float32(plan.factor), matches.scores))
+
     def _score_term(self, plan: TermScore, weights: TermWeights) -> Matches:
         inverse = weights.inverse(plan.field)
-        weight = weights.weight(plan.field, (plan.term,), plan.boost)
+        weight = weights.of(plan)
         field = self.reader.field(plan.field)
         if field is None:
             return NOTHING
@@ -202,6 +219,9 @@ class SegmentQueries:
 
     def _phrase(self, plan: PhraseScore) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
         """Documents with the phrase and its frequency in each."""
+        alternatives = len(set(plan.positions)) < len(plan.positions)
+        if alternatives or (plan.slop > 0 and len(set(plan.terms)) < len(plan.terms)):
+            return match_slots(self, plan)
         found = [self.postings_of(plan.field, term) for term in plan.terms]
         known = [f for f in found if f is not None]
         if len(known) < len(found):
@@ -225,7 +245,7 @@ class SegmentQueries:
 
     def _score_phrase(self, plan: PhraseScore, weights: TermWeights) -> Matches:
         documents, frequencies = self._phrase(plan)
-        weight = weights.weight(plan.field, plan.terms, plan.boost)
+        weight = weights.of(plan)
         scores = np.empty(len(documents), np.float32)
         score_frequencies(
             documents, frequencies, self.norms(plan.field), weight, weights.inverse(plan.field), scores
@@ -300,6 +320,28 @@ class SegmentQueries:
         if selection.documents is not None:
             return count_alive(selection.documents, frozen(self.view.alive))
         return selection.both(self.alive).count()
+
+    def similar_terms(self, path: str, word: Word) -> list[tuple[bytes, int, int]]:
+        """(term, edits, live documents) of the terms that are like a word."""
+        terms, postings = self.reader.terms(path), self.reader.postings(path)
+        if terms is None or postings is None:
+            return []
+        key = (self._segment, "signed", path)
+        signed = self._cache.get_mask(key, 12 * terms.count, lambda: Signed.of(terms))
+        numbers, edits = word.scan(terms, signed)
+        found = [(terms.term(n), e) for n, e in zip(numbers.tolist(), edits.tolist(), strict=True)]
+        if self.view.dead == 0:
+            counts = postings.df[numbers].tolist()
+            return [(term, e, count) for (term, e), count in zip(found, counts, strict=True)]
+        return [(term, e, self.live_df(path, term)) for term, e in found]
+
+    def terms_with_prefix(self, path: str, prefix: bytes, most: int) -> list[bytes]:
+        """The first terms that begin so, in order; dead documents' too."""
+        terms = self.reader.terms(path)
+        if terms is None:
+            return []
+        first, end = terms.prefix_range(prefix)
+        return [terms.term(n) for n in range(first, min(end, first + most))]
 
     def live_field(self, path: str) -> FieldStatistics:
         """Live documents with a term in the field, and their tokens."""

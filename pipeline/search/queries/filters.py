@@ -1,6 +1,5 @@
 """Which documents of a segment a leaf of a plan selects, dead ones too."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from pipeline.search.queries.plan import (
     NumberSpan,
     Plan,
     TermPattern,
+    TermPrefix,
     TermScore,
     TermSet,
     TermSpan,
@@ -26,7 +26,6 @@ from pipeline.search.queries.plan import (
 from pipeline.search.queries.selection import Selection, nothing
 from pipeline.search.values import TRUE
 from pipeline.segments.columns.postings import Postings
-from pipeline.segments.columns.terms import Terms
 from pipeline.segments.reader import SegmentReader
 from schemas.mapping import FieldType
 from schemas.records import ByteColumn
@@ -104,18 +103,19 @@ def _term_span(reader: SegmentReader, plan: TermSpan) -> Selection:
     return _union(reader, plan.field, np.arange(first, max(first, end), dtype=np.int64))
 
 
-def _term_pattern(reader: SegmentReader, plan: TermPattern) -> Selection:
+def _term_prefix(reader: SegmentReader, plan: TermPrefix) -> Selection:
     terms = reader.terms(plan.field)
     if terms is None:
         return nothing(reader.meta.documents)
     first, end = terms.prefix_range(plan.prefix)
-    if plan.pattern is None:
-        return _union(reader, plan.field, np.arange(first, max(first, end), dtype=np.int64))
-    return _union(reader, plan.field, _matching(terms, first, end, plan.pattern))
+    return _union(reader, plan.field, np.arange(first, max(first, end), dtype=np.int64))
 
 
-def _matching(terms: Terms, first: int, end: int, pattern: re.Pattern[bytes]) -> NDArray[np.int64]:
-    return np.array([i for i in range(first, end) if pattern.fullmatch(terms.term(i))], np.int64)
+def _term_pattern(reader: SegmentReader, plan: TermPattern) -> Selection:
+    terms = reader.terms(plan.field)
+    if terms is None:
+        return nothing(reader.meta.documents)
+    return _union(reader, plan.field, plan.matcher.numbers(terms))
 
 
 def _span(reader: SegmentReader, plan: NumberSpan) -> Selection:
@@ -194,6 +194,7 @@ _LEAVES: Final[Mapping[type[Plan], Callable[[SegmentReader, Any], Selection]]] =
     TermScore: _term,
     TermSet: _term_set,
     TermSpan: _term_span,
+    TermPrefix: _term_prefix,
     TermPattern: _term_pattern,
     NumberSpan: _span,
     NumberSet: _number_set,

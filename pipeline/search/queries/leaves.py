@@ -1,11 +1,13 @@
-"""Plans of queries about exact values: term, terms, prefix, wildcard, exists, ids."""
+"""Plans of queries about exact values: term, terms, prefix, wildcard, regexp, fuzzy, exists, ids."""
 
-import re
 from typing import Final
 
 import numpy as np
 
 from pipeline.search.date_math import DateContext, resolve
+from pipeline.search.patterns.globs import glob_of, glob_of_literal
+from pipeline.search.patterns.regexps import machine_of
+from pipeline.search.patterns.similar import Word, edits_of
 from pipeline.search.queries.plan import (
     Combine,
     Constant,
@@ -17,7 +19,9 @@ from pipeline.search.queries.plan import (
     NumberSet,
     NumberSpan,
     Plan,
+    SimilarTerms,
     TermPattern,
+    TermPrefix,
     TermScore,
     TermSet,
     TermSpan,
@@ -34,11 +38,11 @@ from pipeline.search.values import (
     text_of,
 )
 from schemas.errors import illegal_argument, invalid
-from schemas.limits import TERMS_QUERY_MAX
+from schemas.limits import CLAUSES_MAX, TERMS_QUERY_MAX
 from schemas.mapping import FLOAT_TYPES, INTEGER_TYPES, INVERTED_TYPES, Field, FieldType
-from schemas.query import Exists, Ids, Prefix, Scalar, Term, Terms, Wildcard
+from schemas.query import Exists, Fuzzy, Ids, Prefix, Regexp, Scalar, Term, Terms, Wildcard
 
-_ONE_CHARACTER: Final = rb"(?:[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]*)"
+FUZZY_BYTES_MAX: Final = 256
 # Fields that every document has.
 META_FIELDS: Final = frozenset({"_id", "_index", "_source", "_seq_no", "_version"})
 
@@ -64,8 +68,7 @@ def compile_term(node: Term, context: Context, boost: float) -> Plan:
     if field.type in INVERTED_TYPES:
         term = text_of(node.value).encode()
         if node.case_insensitive:
-            pattern = re.compile(re.escape(term), re.IGNORECASE | re.DOTALL)
-            return Constant(TermPattern(field.path, b"", pattern), boost)
+            return Constant(TermPattern(field.path, glob_of_literal(text_of(node.value), folded=True)), boost)
         return TermScore(field.path, term, boost)
     return term_of_type(field, node.value, context, boost)
 
@@ -148,11 +151,10 @@ def compile_prefix(node: Prefix, context: Context, boost: float) -> Plan:
     field = _of_strings(node.field, "prefix", context)
     if field is None:
         return Nothing()
-    prefix = node.value.encode()
     if node.case_insensitive:
-        pattern = re.compile(re.escape(prefix) + b".*", re.IGNORECASE | re.DOTALL)
-        return Constant(TermPattern(field.path, b"", pattern), boost)
-    return Constant(TermPattern(field.path, prefix), boost)
+        glob = glob_of_literal(node.value, folded=True, open_end=True)
+        return Constant(TermPattern(field.path, glob), boost)
+    return Constant(TermPrefix(field.path, node.value.encode("utf-8", "replace")), boost)
 
 
 def compile_wildcard(node: Wildcard, context: Context, boost: float) -> Plan:
@@ -160,32 +162,39 @@ def compile_wildcard(node: Wildcard, context: Context, boost: float) -> Plan:
     field = _of_strings(node.field, "wildcard", context)
     if field is None:
         return Nothing()
-    prefix, pattern = wildcard_pattern(node.pattern)
-    flags = re.DOTALL | (re.IGNORECASE if node.case_insensitive else 0)
-    return Constant(
-        TermPattern(
-            field.path,
-            b"" if node.case_insensitive else prefix,
-            re.compile(pattern, flags),
-        ),
-        boost,
+    glob = glob_of(node.pattern, folded=node.case_insensitive)
+    return Constant(TermPattern(field.path, glob), boost)
+
+
+def compile_regexp(node: Regexp, context: Context, boost: float) -> Plan:
+    """A term that fits the expression."""
+    field = _of_strings(node.field, "regexp", context)
+    machine = machine_of(
+        node.pattern, flags=node.flags, folded=node.case_insensitive, states_max=node.max_determinized_states
     )
+    return Nothing() if field is None else Constant(TermPattern(field.path, machine), boost)
 
 
-def wildcard_pattern(pattern: str) -> tuple[bytes, bytes]:
-    r"""The fixed beginning and the regular expression of a pattern: ``*`` any run, ``?`` one character, ``\`` takes the next as it is."""
-    prefix, parts = b"", []
-    fixed = True
-    characters = iter(pattern)
-    for character in characters:
-        if character in "*?":
-            fixed = False
-            parts.append(b".*" if character == "*" else _ONE_CHARACTER)
-            continue
-        literal = (next(characters, "\\") if character == "\\" else character).encode()
-        parts.append(re.escape(literal))
-        prefix += literal if fixed else b""
-    return prefix, b"".join(parts)
+def compile_fuzzy(node: Fuzzy, context: Context, boost: float) -> Plan:
+    """A term like the value."""
+    field = searchable(context, node.field)
+    if field is None:
+        return Nothing()
+    if field.type not in INVERTED_TYPES:
+        message = f"Can only use fuzzy queries on keyword and text fields - not on [{node.field}] which is of type [{field.type.value}]"
+        raise illegal_argument(message)
+    text = text_of(node.value)
+    word = Word(
+        text.encode("utf-8", "replace"), edits_of(node.fuzziness, text), node.prefix_length, node.transpositions
+    )
+    return similar_terms(field.path, word, boost, node.max_expansions)
+
+
+def similar_terms(path: str, word: Word, boost: float, most: int) -> Plan:
+    """The plan of a word and its like. Raises ``illegal_argument`` where the word is too long to be compared."""
+    if word.edits == 0 or len(word.term) > FUZZY_BYTES_MAX:  # no term that long is one edit away from another by chance
+        return TermScore(path, word.term, boost)
+    return SimilarTerms(path, word, boost, min(most, CLAUSES_MAX))
 
 
 def _of_strings(path: str, kind: str, context: Context) -> Field | None:

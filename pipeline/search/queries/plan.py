@@ -5,16 +5,22 @@
 
 Scored plans carry a boost or a score; the others (``Filter``) only select, and appear inside ``Constant`` or as filters. A plan is a
 value, the same for every segment of a partition: it names terms by their bytes and fields by their paths.
+
+``SimilarTerms``, ``PrefixPhrase`` and ``Blended`` depend on which terms the index has: ``expand`` puts other plans in their place
+once the statistics are known, before any segment is asked.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.search.patterns.similar import Word
+from pipeline.segments.columns.terms import Terms
+from schemas.limits import EXPANSIONS_DEFAULT
 from schemas.mapping import IndexMapping
 
 
@@ -46,16 +52,20 @@ class Everything(Plan):
 
 @dataclass(frozen=True, slots=True)
 class TermScore(Plan):
-    """Documents with a term, scored by BM25."""
+    """Documents with a term, scored by its field's similarity, as if ``count`` documents had it (-1: as many as have)."""
 
     field: str
     term: bytes
     boost: float = 1.0
+    count: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class PhraseScore(Plan):
-    """Documents with the terms at these distances from each other, within ``slop`` moves; scored by BM25 of the phrase."""
+    """Documents with the terms at these distances from each other, within ``slop`` moves; scored as one term.
+
+    Of terms at equal positions any may stand there.
+    """
 
     field: str
     terms: Sequence[bytes]
@@ -91,6 +101,54 @@ class Best(Plan):
     tie_breaker: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Demoted(Plan):
+    """The documents of ``positive``; the score of those that ``negative`` selects too is multiplied by ``factor``."""
+
+    positive: Plan
+    negative: Plan
+    factor: float
+
+
+# ------------------------------------------------------------------ plans that others take the place of
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarTerms(Plan):
+    """Documents with one of the ``most`` terms that are most similar to a word; each scored as if it were as frequent as the most
+    frequent of them, times its similarity.
+    """
+
+    field: str
+    word: Word
+    boost: float = 1.0
+    most: int = EXPANSIONS_DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixPhrase(Plan):
+    """A phrase whose last word is one of the first ``most`` terms that begin with ``prefix``."""
+
+    field: str
+    terms: Sequence[bytes]
+    positions: Sequence[int]
+    prefix: bytes
+    position: int
+    slop: int = 0
+    boost: float = 1.0
+    most: int = EXPANSIONS_DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Blended(Plan):
+    """The best of some terms, each scored as if all fields had it as often as the field that has it most often."""
+
+    parts: Sequence[TermScore]
+    tie_breaker: float = 0.0
+
+
+Expanding = SimilarTerms | PrefixPhrase | Blended
+
 # ------------------------------------------------------------------ filters: they select and have no score of their own
 
 
@@ -113,13 +171,37 @@ class TermSpan(Plan):
     high_open: bool = False
 
 
+class Matcher(Protocol):
+    """A pattern of terms: ``pipeline.search.patterns``."""
+
+    @property
+    def prefix(self) -> bytes:
+        """What every term that fits begins with."""
+        ...
+
+    def matches(self, term: bytes) -> bool:
+        """Whether a term fits."""
+        ...
+
+    def numbers(self, terms: Terms) -> NDArray[np.int64]:
+        """The terms of a dictionary that fit, ascending."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class TermPattern(Plan):
-    """Documents with a term that begins with ``prefix`` and, where there is a pattern, matches it wholly."""
+class TermPrefix(Plan):
+    """Documents with a term that begins so."""
 
     field: str
     prefix: bytes
-    pattern: re.Pattern[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TermPattern(Plan):
+    """Documents with a term that fits."""
+
+    field: str
+    matcher: Matcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +245,33 @@ def scored_leaves(plan: Plan) -> Iterator[TermScore | PhraseScore]:
     elif isinstance(plan, Best):
         for child in plan.plans:
             yield from scored_leaves(child)
+    elif isinstance(plan, Demoted):
+        yield from scored_leaves(plan.positive)
+    elif isinstance(plan, Blended):
+        yield from plan.parts
+    elif isinstance(plan, PrefixPhrase):
+        for term in plan.terms:
+            yield TermScore(plan.field, term)
+
+
+def children_of(plan: Plan) -> tuple[Plan, ...]:
+    """The plans inside a plan, filters too."""
+    match plan:
+        case Combine():
+            return (*plan.must, *plan.should, *plan.must_not, *plan.filter)
+        case Best():
+            return tuple(plan.plans)
+        case Constant():
+            return (plan.inner,)
+        case Demoted():
+            return (plan.positive, plan.negative)
+        case _:
+            return ()
+
+
+def expanding_leaves(plan: Plan) -> Iterator[Expanding]:
+    """Every part of a plan that ``expand`` replaces, filters too."""
+    if isinstance(plan, Expanding):
+        yield plan
+    for child in children_of(plan):
+        yield from expanding_leaves(child)

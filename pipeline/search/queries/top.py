@@ -137,7 +137,7 @@ class TopSearch:
             known[0][1][0],
             np.array([f[1] for _, f in known], np.int64),
             np.array([f[2] for _, f in known], np.int64),
-            np.array([self._weights.weight(t.field, (t.term,), t.boost) for t, _ in known], np.float32),
+            np.array([self._weights.of(t) for t, _ in known], np.float32),
             np.array([f[3] for _, f in known], np.int64),
             mask,
         )

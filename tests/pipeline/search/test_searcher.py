@@ -373,8 +373,8 @@ def test_sloppy_phrases() -> None:
     searcher = Searcher(build_view(MAPPING, [rows_of(documents)]))
     query = MatchPhrase(field="body", text="a b", slop=2)
     assert sorted(o for o, _ in found(searcher, query)) == [0, 1, 2, 4]
-    with pytest.raises(SedimentError, match="repeats a term"):
-        found(searcher, MatchPhrase(field="body", text="a b a", slop=1))
+    repeating = found(searcher, MatchPhrase(field="body", text="a b a", slop=2))
+    assert sorted(o for o, _ in repeating) == [4]  # the second `a` is another one than the first
 
 
 def test_min_score_post_filter_and_limits(layouts: list[Searcher]) -> None:

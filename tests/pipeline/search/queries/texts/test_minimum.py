@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.search.queries.minimum import minimum_should_match
+from pipeline.search.queries.texts.minimum import minimum_should_match
 from schemas.errors import SedimentError
 
 
