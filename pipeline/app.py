@@ -395,7 +395,7 @@ def open_log(settings: ServeSettings) -> Log:
     if settings.kafka:
         from pipeline.log.kafka import KafkaLog
 
-        return KafkaLog(settings.kafka)
+        return KafkaLog(settings.kafka, replication=settings.log.replication)
     from pipeline.log.embedded import EmbeddedLog
 
     return EmbeddedLog(

@@ -31,7 +31,7 @@ class LogSettings:
     topic_prefix: str = _doc("put before every topic name of ours", "")
     segment_bytes: int = _doc("embedded log: bytes after which a new file begins", 256 << 20)
     cache_bytes: int = _doc("embedded log: newest bytes kept in memory for readers", 64 << 20)
-    replication: int = _doc("Kafka: replicas of a new topic", 1)
+    replication: int = _doc("Kafka: replicas of a new topic; -1: the brokers' default", -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,6 @@ class MemorySettings:
     """Budgets in bytes."""
 
     arrays_bytes: int = _doc("segment arrays kept in memory", 512 << 20)
-    sources_bytes: int = _doc("decompressed source blocks kept in memory", 64 << 20)
     writes_bytes: int = _doc("requests in flight on their way to the log; beyond it: 429", 256 << 20)
 
 

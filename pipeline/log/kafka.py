@@ -96,9 +96,9 @@ class Brokers:
                 return None
             raise
 
-    def create(self, name: TopicName, partitions: int, config: Mapping[str, str]) -> None:
-        """Create a topic with the brokers' default number of replicas."""
-        new = NewTopic(name, partitions, replication_factor=-1, config=dict(config))
+    def create(self, name: TopicName, partitions: int, config: Mapping[str, str], replication: int) -> None:
+        """Create a topic; ``replication`` -1: the brokers' default number of replicas."""
+        new = NewTopic(name, partitions, replication_factor=replication, config=dict(config))
         futures = self._admin.create_topics([new], operation_timeout=self._timeout_s, request_timeout=self._timeout_s)
         self._result(futures[name], name)
         deadline = monotonic() + self._timeout_s
@@ -313,6 +313,7 @@ class KafkaLog:
         append_timeout_s: float = 30.0,
         request_timeout_s: float = 5.0,
         document_bytes_max: int = DOCUMENT_BYTES_MAX,
+        replication: int = -1,
     ) -> None:
         self._settings: dict[str, Any] = {
             "bootstrap.servers": bootstrap,
@@ -321,6 +322,7 @@ class KafkaLog:
             **(settings or {}),
         }
         self._append_timeout_s = append_timeout_s
+        self._replication = replication
         self._document_bytes_max = document_bytes_max
         self._brokers = Brokers(self._settings, request_timeout_s)
         self._watch = TopicWatch(self._ids, monotonic)
@@ -334,7 +336,7 @@ class KafkaLog:
         """Create a topic that keeps its records for ever, unless the configuration says otherwise."""
         self.check_open()
         check_partition_count(partitions)
-        self._brokers.create(name, partitions, {**TOPIC_DEFAULTS, **(config or {})})
+        self._brokers.create(name, partitions, {**TOPIC_DEFAULTS, **(config or {})}, self._replication)
         self._forget_topic(name)
         return self._topic(name, 0)[0]
 
