@@ -304,7 +304,7 @@ class PartitionFeed:
 class KafkaLog:
     """A ``Log`` whose topics are Kafka's. ``settings`` are more client settings (security, for the most part)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options, keyword-only
         self,
         bootstrap: str,
         *,
