@@ -97,6 +97,7 @@ class Node:
                 partitions_default=settings.partitions,
                 topic_prefix=settings.log.topic_prefix,
                 serving=self._wait_until_served,
+                gone=self._wait_until_gone,
             )
         )
         self.writer = LogWriter(
@@ -273,11 +274,12 @@ class Node:
             worker.set_policy(refresh_ms=self._policy(index).refresh_ms)
 
     def _remove(self, uuid: str) -> None:
-        with self._changed:
-            served = self._served.pop(uuid, None)
-            self._changed.notify_all()
+        served = self._served.get(uuid)
         for worker in served.workers if served is not None else ():
             worker.stop(commit_now=False)
+        with self._changed:
+            self._served.pop(uuid, None)
+            self._changed.notify_all()
         shutil.rmtree(self._directory(uuid), ignore_errors=True)
         if served is not None:
             self.metrics.forget(index=served.state.name)
@@ -292,6 +294,10 @@ class Node:
         error = self._served[index.uuid].error
         if error is not None:
             raise error
+
+    def _wait_until_gone(self, index: IndexState) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: index.uuid not in self._served, SERVING_TIMEOUT_S)
 
     def _watch(self) -> None:
         """Look now and then whether a topic got more partitions: then the index stops, with the reason. Keep gauges fresh."""

@@ -5,6 +5,7 @@ from schemas.ids import TopicName
 from schemas.limits import INDEX_NAME_BYTES_MAX
 
 CONTROL_TOPIC = TopicName("_sediment_control")
+DEAD_LETTERS = ".dead"
 _FORBIDDEN = '\\/*?"<>| ,#:'
 _TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 
@@ -28,6 +29,8 @@ def _reason(name: str) -> str:
         found = "must not start with '_', '-', or '+'"
     elif name in {".", ".."}:
         found = "must not be '.' or '..'"
+    elif name.endswith(DEAD_LETTERS):
+        found = f"must not end with '{DEAD_LETTERS}': that is where the dead letters of an index are found"
     elif name != name.lower():
         found = "must be lowercase"
     elif len(name.encode()) > INDEX_NAME_BYTES_MAX:

@@ -32,6 +32,7 @@ KNOWN_SETTINGS: Final = frozenset(
         "highlight.max_analyzed_offset", "query.default_field", "gc_deletes", "default_pipeline", "final_pipeline",
         "soft_deletes.enabled", "translog.durability", "translog.sync_interval", "translog.flush_threshold_size",
         "write.wait_for_active_shards", "priority", "store.type", "requests.cache.enable", "search.idle.after",
+        "analyze.max_token_count", "max_script_fields", "mapping.nested_objects.limit", "max_slices_per_scroll", "max_rescore_window",
     }
 )  # fmt: skip
 KNOWN_PREFIXES: Final = ("blocks.", "routing.", "merge.", "search.slowlog.", "indexing.slowlog.", "sort.", "lifecycle.")
@@ -39,7 +40,7 @@ KNOWN_PREFIXES: Final = ("blocks.", "routing.", "merge.", "search.slowlog.", "in
 
 @dataclass(frozen=True, slots=True)
 class IndicesParts:
-    """What the service is made of. ``serving`` waits until this process serves a new index."""
+    """What the service is made of. ``serving`` waits until this process serves a new index, ``gone`` until it serves one no more."""
 
     log: Log
     catalog: Catalog
@@ -49,6 +50,7 @@ class IndicesParts:
     partitions_default: int
     topic_prefix: str
     serving: Callable[[IndexState], None]
+    gone: Callable[[IndexState], None] = lambda _index: None
 
 
 class IndexService:
@@ -129,6 +131,7 @@ class IndexService:
         """Delete index, topic and data."""
         index = self._known(name)
         self._parts.catalog.propose(DeleteIndex(index.uuid))
+        self._parts.gone(index)  # workers first: a topic that goes under them would be an error
         try:
             self._parts.log.delete_topic(index.topic)
         except SedimentError as error:
