@@ -8,10 +8,10 @@
 ``scratch``: buffers that a thread uses again, inputs that are read only.
 ``words``: what flows through an analyzer, and what a token filter is.
 ``char_filters``: what is done to a text before it is cut, with the way back to its offsets.
-``vocabulary``: what an analyzer's filters make of each term, kept across batches.
 ``analyzer``: what an analyzer is; one text to its terms.
 ``columns``: a column of texts to numbered tokens.
 ``registry``: names to analyzers.
 
-Packages: ``tokenizers``, ``filters`` (of tokens), ``languages`` (stop words, chains), ``definitions`` (an index's settings to analyzers).
+Packages: ``tokenizers``, ``filters`` (of tokens), ``languages`` (stop words, chains), ``definitions`` (an index's settings to analyzers),
+``vocabulary`` (what filters make of each term).
 """

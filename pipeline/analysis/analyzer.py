@@ -3,13 +3,12 @@
 Columns of texts go through ``pipeline.analysis.columns``, which gives the same terms at the same positions.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from pipeline.analysis.char_filters import CharFilter, Filtered
-from pipeline.analysis.vocabulary import Vocabulary
 from pipeline.analysis.words import Filter, Stream, Token, Word, run
 
 POSITION_GAP = 100  # between the values of an array (Elasticsearch's position_increment_gap)
@@ -25,14 +24,13 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Analyzer:
-    """A chain of components, each with the name it was asked for by. The vocabulary keeps what the filters make of terms."""
+    """A chain of components."""
 
     name: str
     tokenizer: Tokenizer
     filters: tuple[Filter, ...] = ()
     char_filters: tuple[CharFilter, ...] = ()
     position_gap: int = POSITION_GAP
-    vocabulary: Vocabulary = field(default_factory=Vocabulary, compare=False, repr=False)
 
     def analyze(self, text: str) -> list[Token]:
         """The terms of one text, in order."""

@@ -9,7 +9,6 @@ Three ways, the first that an analyzer allows:
                  ``Analyzer.stream``, in Python. This is slow: some 10^5 words per second
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +22,14 @@ from pipeline.analysis.intern_kernels import TABLE_SIZE_MIN, intern_values
 from pipeline.analysis.scratch import Scratch, frozen
 from pipeline.analysis.tokenize_kernels import tokenize_values
 from pipeline.analysis.tokenizers.compiled import CompiledTokenizer, Cut
-from pipeline.analysis.vocabulary import Expansions
+from pipeline.analysis.vocabulary.expand_kernels import expand_tokens
+from pipeline.analysis.vocabulary.results import Vocabulary
 from pipeline.analysis.words import Filter, Stream, Word, run
-from schemas.limits import READABLE_PAD_BYTES
 from schemas.records import ByteColumn
 
 I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
+_NO_POSITIONS = np.zeros(0, np.uint32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +99,22 @@ def tokenize(
     positions = _positions(rows, value_starts, analyzer.position_gap) if several else None
     tokens = Tokens(ids, value_starts[values_before], terms, positions)
     if known is None:
-        expansions = analyzer.vocabulary.expand(_texts(terms), analyzer.stream, keep=False)
-    elif filters:
-        expansions = analyzer.vocabulary.expand(terms.to_list(), lambda term: _filtered(filters, term), keep=True)
-    else:
-        return tokens
-    return _expanded(tokens, expansions)
+        texts = Vocabulary()
+        texts.append([analyzer.stream(text.decode("utf-8", "replace")) for text in terms.to_list()])
+        return _expanded(tokens, texts, np.arange(len(terms), dtype=np.uint32), scratch)
+    if filters:
+        vocabulary = scratch.kept(analyzer, Vocabulary)
+        found = vocabulary.find(terms.data, terms.begins, terms.ends, lambda term: _filtered(filters, term))
+        return _expanded(tokens, vocabulary, found, scratch)
+    return tokens
 
 
-def normalize(analyzer: Analyzer, terms: DistinctTerms) -> tuple[U32, DistinctTerms]:
-    """What a normalizer makes of distinct values: (number of each, distinct results). A value that vanishes becomes empty."""
-    expansions = analyzer.vocabulary.expand(_texts(terms), lambda text: _one(analyzer.stream(text)), keep=True)
-    return expansions.numbers, _distinct(expansions.terms, np.zeros(len(expansions.terms), np.uint32))
+def normalize(normalizer: Analyzer, ids: U32, terms: DistinctTerms, scratch: Scratch) -> tuple[U32, DistinctTerms]:
+    """What a normalizer makes of numbered values: (number of each value, distinct results). A value that vanishes becomes empty."""
+    vocabulary = scratch.kept(normalizer, Vocabulary)
+    found = vocabulary.find(terms.data, terms.begins, terms.ends, lambda text: _one(normalizer.stream(text)))
+    tokens = _expanded(Tokens(ids, np.arange(len(ids) + 1), terms), vocabulary, found, scratch)
+    return tokens.ids, tokens.terms
 
 
 def _split(analyzer: Analyzer) -> tuple[CompiledTokenizer | None, bool, tuple[Filter, ...]]:
@@ -132,10 +136,6 @@ def _filtered(filters: tuple[Filter, ...], term: str) -> Stream:
 
 def _one(stream: Stream) -> Stream:
     return Stream([Word(stream.words[0].term if stream.words else "", 0, 0)])
-
-
-def _texts(terms: DistinctTerms) -> list[bytes]:
-    return [t.decode("utf-8", "replace").encode() for t in terms.to_list()]
 
 
 def intern_column(values: ByteColumn, scratch: Scratch) -> tuple[U32, DistinctTerms]:
@@ -185,53 +185,24 @@ def _positions(rows: NDArray[Any], value_starts: I64, gap: int) -> U32:
     return (np.arange(len(shifts)) + shifts).astype(np.uint32)
 
 
-def _expanded(tokens: Tokens, expansions: Expansions) -> Tokens:
-    """The tokens with each replaced by what its term became."""
-    counts = np.diff(expansions.starts)
-    if expansions.shifts is None and expansions.advances is None and bool((counts == 1).all()):
-        ids = expansions.numbers[tokens.ids]
-        terms = _distinct(expansions.terms, np.bincount(ids, minlength=len(expansions.terms)).astype(np.uint32))
+def _expanded(tokens: Tokens, vocabulary: Vocabulary, found: U32, scratch: Scratch) -> Tokens:
+    """The tokens with each replaced by what its term became; term t is the vocabulary's term found[t]."""
+    result_starts, results, shifts, advances = vocabulary.results
+    first = result_starts[found]
+    size = int((result_starts[found.astype(np.int64) + 1] - first) @ tokens.terms.counts.astype(np.int64))
+    most = min(size, vocabulary.result_count)
+    ids = scratch.array("expanded", np.uint32, size)
+    positions = scratch.array("positions", np.uint32, size)
+    numbers = scratch.array("results", np.int64, vocabulary.result_count)
+    numbers.fill(-1)
+    chosen = np.empty(most, np.uint32)
+    counts = np.empty(most, np.uint32)
+    starts, overlaps = np.empty(len(tokens.starts), np.int64), np.empty(len(tokens.starts) - 1, np.int64)
+    distinct, plain = expand_tokens(
+        tokens.ids, tokens.starts, _NO_POSITIONS if tokens.positions is None else tokens.positions, found,
+        result_starts, results, shifts, advances, numbers, ids, starts, positions, chosen, counts, overlaps,
+    )  # fmt: skip
+    terms = DistinctTerms(*vocabulary.result_terms(chosen[:distinct]), counts[:distinct])
+    if plain:
         return Tokens(ids, tokens.starts, terms, tokens.positions)
-    token_counts = counts[tokens.ids]
-    ends = np.concatenate([[0], np.cumsum(token_counts)])
-    within = np.arange(ends[-1]) - np.repeat(ends[:-1], token_counts)  # number within the token's results
-    places = np.repeat(expansions.starts[tokens.ids], token_counts) + within
-    ids = expansions.numbers[places]
-    positions = np.repeat(_moved(tokens, expansions.advances), token_counts)
-    if expansions.shifts is not None:
-        positions = positions + expansions.shifts[places]
-    starts = ends[tokens.starts]
-    terms = _distinct(expansions.terms, np.bincount(ids, minlength=len(expansions.terms)).astype(np.uint32))
-    return Tokens(ids, starts, terms, positions.astype(np.uint32), _overlaps(positions, starts))
-
-
-def _moved(tokens: Tokens, advances: I64 | None) -> I64:
-    """Where each token stands, moved by what the terms before it in its document took beyond a position of their own."""
-    if tokens.positions is None:
-        positions = np.arange(len(tokens.ids)) - np.repeat(tokens.starts[:-1], np.diff(tokens.starts))
-    else:
-        positions = tokens.positions.astype(np.int64)
-    if advances is None:
-        return positions
-    moves = np.concatenate([[0], np.cumsum(advances[tokens.ids])])
-    before: I64 = positions + moves[:-1] - np.repeat(moves[tokens.starts[:-1]], np.diff(tokens.starts))
-    return before
-
-
-def _overlaps(positions: I64, starts: I64) -> I64 | None:
-    """How many tokens of each document have the position of the token before them."""
-    same = np.zeros(len(positions) + 1, np.int64)
-    same[1:-1] = positions[1:] == positions[:-1]
-    inner = starts[(starts > 0) & (starts < len(positions))]
-    same[inner] = 0  # a document's first token
-    if not same.any():
-        return None
-    return np.diff(np.concatenate([[0], np.cumsum(same[:-1])])[starts])
-
-
-def _distinct(terms: Sequence[bytes], counts: U32) -> DistinctTerms:
-    """Terms from Python as a column's."""
-    data = np.frombuffer(b"".join(terms) + bytes(READABLE_PAD_BYTES), np.uint8)
-    ends = np.cumsum(np.fromiter(map(len, terms), np.int64, len(terms)))
-    starts = np.concatenate([[0], ends]).astype(np.int64)
-    return DistinctTerms(frozen(data), frozen(starts[:-1]), frozen(starts[1:]), counts)
+    return Tokens(ids, starts, terms, positions, overlaps if overlaps.any() else None)

@@ -2,12 +2,23 @@
 every time; and inputs that are read only.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 _GROWTH = 1.25
+
+
+class Fillable(Protocol):
+    """What may grow until it is full."""
+
+    @property
+    def full(self) -> bool: ...
+
+
+V = TypeVar("V", bound=Fillable)
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -29,10 +40,11 @@ class Scratch:
     Not for two threads at once; one per builder.
     """
 
-    __slots__ = ("_buffers",)
+    __slots__ = ("_buffers", "_kept")
 
     def __init__(self) -> None:
         self._buffers: dict[str, NDArray[Any]] = {}
+        self._kept: dict[int, tuple[object, Any]] = {}
 
     def array(self, name: str, dtype: Any, size: int) -> NDArray[Any]:
         """An array of `size` elements with arbitrary content."""
@@ -47,3 +59,11 @@ class Scratch:
         array = self.array(name, dtype, size)
         array.fill(0)
         return array
+
+    def kept(self, owner: object, make: Callable[[], V]) -> V:
+        """What was made for an owner, until it is full; the owner is known by identity."""
+        known = self._kept.get(id(owner))
+        if known is None or known[1].full:
+            known = self._kept[id(owner)] = (owner, make())  # holds the owner, whose identity could go to another
+        made: V = known[1]
+        return made

@@ -147,8 +147,7 @@ def _build_keyword(field: Field, values: BytesValues, place: _Place) -> Fields:
     ids, terms = intern_column(values.values, place.scratch)
     normalizer = place.analyzers.normalizer_of(field)
     if normalizer is not None:
-        numbers, terms = normalize(normalizer, terms)
-        ids = numbers[ids]
+        ids, terms = normalize(normalizer, ids, terms, place.scratch)
     made, by_value = write_keyword_terms(terms, ids)
     rows, ordinals = distinct_ordinals(values.rows, by_value)
     if field.index:

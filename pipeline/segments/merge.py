@@ -253,7 +253,8 @@ def _live_values(values: NDArray[Any], column: Numbers | Ordinals, part: _Input)
 
 def warm() -> None:
     """Compile the kernels of text analysis and of segments: build, read and merge a small segment of every kind of field."""
-    mapping = parse_mapping({"properties": {"t": {"type": "text"}, "k": {"type": "keyword"}, "n": {"type": "long"}}})
+    kinds = {"t": {"type": "text"}, "e": {"type": "text", "analyzer": "english"}, "k": {"type": "keyword"}, "n": {"type": "long"}}
+    mapping = parse_mapping({"properties": kinds})
     rows = np.arange(2, dtype=np.int32)
     words = ByteColumn.of([b"one two", "zwei drei Straße".encode()])
     numbers = np.arange(2, dtype=np.int64)
@@ -263,6 +264,7 @@ def warm() -> None:
         documents=2,
         columns={
             "t": BytesValues(rows, words),
+            "e": BytesValues(rows, words),
             "k": BytesValues(rows, words),
             "n": NumberValues(rows, numbers),
         },
