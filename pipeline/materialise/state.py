@@ -40,7 +40,7 @@ class Facts:
     unstored_bytes: int
     small_segments: int  # how many lie side by side
     committing: bool  # or failed a moment ago
-    merging: bool  # or must not now
+    merging: bool  # or failed a moment ago
     stored: Sequence[Size] = ()
     stored_dead: Sequence[Size] = ()  # of the dead letters
 
@@ -78,15 +78,20 @@ def instructions(facts: Facts, policy: Policy) -> list[Instruction]:
         todo.append(Compact())
     if _refresh_due(facts, policy):
         todo.append(Refresh())
+    todo += _merges(facts)  # before the commit, which drops segments that a plan may name
     if _commit_due(facts, policy):
         todo.append(Commit())
-    elif not facts.merging:  # a commit drops segments that a plan may name
-        chosen, chosen_dead = plan(facts.stored), plan(facts.stored_dead)
-        if chosen is not None:
-            todo.append(Merge(chosen))
-        elif chosen_dead is not None:
-            todo.append(Merge(chosen_dead, dead_letters=True))
     return todo
+
+
+def _merges(facts: Facts) -> list[Instruction]:
+    """At most one merge: of documents, else of dead letters. It may run beside a commit, or else they would pile up under load."""
+    if facts.merging:
+        return []
+    chosen, chosen_dead = plan(facts.stored), plan(facts.stored_dead)
+    if chosen is not None:
+        return [Merge(chosen)]
+    return [] if chosen_dead is None else [Merge(chosen_dead, dead_letters=True)]
 
 
 def _refresh_due(facts: Facts, policy: Policy) -> bool:

@@ -265,7 +265,7 @@ class Worker:
             unstored_bytes=segments.unstored_bytes + dead.unstored_bytes,
             small_segments=0 if self._committing else max(map(len, small), default=0),
             committing=self._committing or failed,
-            merging=self._merging or self._committing or failed,
+            merging=self._merging or failed,
             stored=sizes(segments, stored=True),
             stored_dead=sizes(dead, stored=True),
         )
@@ -457,7 +457,7 @@ class Worker:
             with self._changed:
                 self._changed.wait_for(lambda: not self._merging and not self._committing, timeout_s)
             with self._exclusive():
-                if self._merging or self._committing:
+                if self._merging:
                     continue  # another one was faster
                 plan = plan_all(sizes(self.machine.segments, stored=True), segments_max)
                 if plan is None or self._merge_error:

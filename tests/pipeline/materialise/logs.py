@@ -185,7 +185,7 @@ LONG_WORLDS = st.builds(
 ACTIONS = st.one_of(
     st.tuples(st.just("step"), st.integers(1, 7)),
     st.tuples(st.just("step"), st.integers(1, 3)),
-    st.tuples(st.sampled_from(["refresh", "compact", "commit", "commit", "commit", "job", "job", "job"])),
+    st.tuples(st.sampled_from(["refresh", "compact", "commit", "commit", "commit", "job", "job", "newest job"])),
     st.tuples(st.just("merge"), st.integers(0, 3), st.integers(1, 4)),
     st.tuples(st.just("crash"), st.integers(0, 30)),
     st.tuples(st.just("kill"), st.integers(1, 7), st.integers(0, 30)),
@@ -200,6 +200,7 @@ def random_schedule(seed: int, length: int) -> Schedule:
     random = Random(seed)
     commits, crashes = random.choice([2, 6]), random.choice([0, 1])
     kinds = ["step"] * 8 + ["refresh", "compact"] + ["commit", "job"] * commits + ["merge"] * 3
+    kinds += ["newest job"] * 2
     kinds += ["crash", "kill", "kill", "catalog_away"] * crashes
     found: Schedule = []
     for kind in random.choices(kinds, k=length):

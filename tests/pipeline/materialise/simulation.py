@@ -55,10 +55,10 @@ class Later(Executor):
         self.jobs.append(lambda: fn(*args, **kwargs))
         return Future()
 
-    def run_next(self) -> None:
-        """Carry out the oldest job, if any."""
+    def run_next(self, *, newest: bool = False) -> None:
+        """Carry out the oldest job, or the newest one, if any."""
         if self.jobs:
-            self.jobs.popleft()()
+            (self.jobs.pop if newest else self.jobs.popleft)()()
 
 
 class CutReader:
@@ -223,18 +223,23 @@ class Partition:
         worker = self.worker
         stored = [s.ordinal for s in worker.machine.segments if s.stored is not None]
         chosen = stored[first % max(1, len(stored)) :][:count]
-        if chosen and not worker._merging and not worker._committing:
+        if chosen and not worker._merging:
             worker._begin_merge(worker.machine.segments, Plan(tuple(chosen)))
 
-    def run_job(self, kill_at: int = -1) -> bool:
-        """Run the oldest job; with ``kill_at`` the process ends at that probe. Whether it survived."""
+    def run_job(self, kill_at: int = -1, *, newest: bool = False) -> bool:
+        """Run the oldest job, or the newest; with ``kill_at`` the process ends at that probe. Whether it survived."""
         self.kill_at = kill_at
         try:
-            self.jobs.run_next()
+            self.jobs.run_next(newest=newest)
         except Killed:
             return False
         self.kill_at = -1
         return True
+
+    def run_jobs(self) -> None:
+        """Run all jobs."""
+        while self.jobs.jobs:
+            self.run_job()
 
     def catch_up(self) -> None:
         """Apply all there is, finish all jobs, make it visible."""
@@ -244,8 +249,7 @@ class Partition:
                 break
             self.step()
             assert self.worker.freshness().state != "stopped", self.worker.freshness().reason
-        while self.jobs.jobs:
-            self.jobs.run_next()
+        self.run_jobs()
         self.worker.refresh()
 
     # ------------------------------------------------------------------ what it says

@@ -72,6 +72,8 @@ def act(partition: Partition, action: tuple[object, ...], history: list[dict[str
             partition.begin_commit()
         case ("job",):
             partition.run_job()
+        case ("newest job",):
+            partition.run_job(newest=True)
         case ("merge", int(first), int(count)):
             partition.begin_merge(first, count)
         case ("crash", int(kept)):
@@ -99,8 +101,7 @@ def test_a_partition_is_what_the_model_says(world: World, schedule: Schedule, po
     partition.catch_up()
     check(partition, model, len(log))
     partition.begin_commit()
-    while partition.jobs.jobs:
-        partition.run_job()
+    partition.run_jobs()
     partition.crash()
     assert partition.worker.machine.applied == len(log)
     check(partition, model, len(log))

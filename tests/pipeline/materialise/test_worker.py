@@ -250,8 +250,7 @@ def bear(made: Partition) -> None:
         made.step()
         durable = made.worker.freshness().durable
         made.begin_commit()
-        while made.jobs.jobs:
-            made.run_job()
+        made.run_jobs()
         made.worker.refresh()
         now = made.worker.freshness()
         assert now.state == "live"
