@@ -7,8 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from pipeline.analysis.definitions import flat as analysis
+from pipeline.analysis.definitions.analyzer_set import analyzer_set
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.commands import CreateIndex, DeleteIndex, PutMapping, PutSettings
+from pipeline.catalog.fold import parsed_mapping
 from pipeline.catalog.names import check_index_name, topic_of
 from pipeline.catalog.state import IndexState
 from pipeline.ingest.ports import DecisionSource
@@ -35,7 +38,9 @@ KNOWN_SETTINGS: Final = frozenset(
         "analyze.max_token_count", "max_script_fields", "mapping.nested_objects.limit", "max_slices_per_scroll", "max_rescore_window",
     }
 )  # fmt: skip
-KNOWN_PREFIXES: Final = ("blocks.", "routing.", "merge.", "search.slowlog.", "indexing.slowlog.", "sort.", "lifecycle.")
+KNOWN_PREFIXES: Final = (
+    "blocks.", "routing.", "merge.", "search.slowlog.", "indexing.slowlog.", "sort.", "lifecycle.", analysis.PREFIX,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class IndexService:
             )
         flat = {k: v for k, v in flatten_settings(settings).items() if v is not None}
         check_settings(flat)
+        check_analysis(flat, mappings)
         topic = topic_of(name, self._parts.topic_prefix)
         info, made = self._topic(topic, flat)
         command = CreateIndex(
@@ -144,6 +150,7 @@ class IndexService:
         What changes nothing is marked too: the markers of an earlier call may not have been written.
         """
         index = self._known(name)
+        analyzer_set(index.mapping.analysis).check_mapping(parsed_mapping(mappings))
         changed = self._parts.catalog.propose(PutMapping(index.uuid, mappings))
         assert changed is not None
         self._mark(changed, self._parts.catalog.explicit_version(index.uuid))
@@ -164,7 +171,7 @@ class IndexService:
         index = self._known(name)
         flat = flatten_settings(settings)
         check_settings({k: v for k, v in flat.items() if v is not None})
-        fixed = sorted(FIXED_SETTINGS & set(flat))
+        fixed = sorted(setting for setting in flat if is_fixed(setting))
         if fixed:
             shown = ", ".join(f"index.{one}" for one in fixed)
             raise illegal_argument(
@@ -202,8 +209,25 @@ def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str,
         if isinstance(value, Mapping):
             flat.update(flatten_settings(value, path + "."))
         else:
-            flat[path.removeprefix("index.")] = _text(value)
+            flat.update(flattened(path.removeprefix("index."), value))
     return flat
+
+
+def flattened(name: str, value: Any) -> dict[str, Any]:
+    """A setting as texts: the lists of ``analysis.*`` by their elements, other lists with commas."""
+    return dict(analysis.flatten(name, value)) if name.startswith(analysis.PREFIX) else {name: _text(value)}
+
+
+def is_fixed(name: str) -> bool:
+    """Whether an index keeps a setting for life: what it was analysed with decides what is in it."""
+    return name in FIXED_SETTINGS or name.startswith(analysis.PREFIX)
+
+
+def check_analysis(settings: Mapping[str, str], mappings: Mapping[str, Any]) -> None:
+    """Raise ``illegal_argument`` or ``mapper_parsing`` where an analyzer cannot be built, or a field names one that there is not."""
+    analyzers = analyzer_set(analysis.analysis_of(settings))
+    analyzers.check()
+    analyzers.check_mapping(parsed_mapping(mappings))
 
 
 def _text(value: Any) -> Any:

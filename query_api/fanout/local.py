@@ -35,6 +35,14 @@ class LocalWorker(Protocol):
         """Make everything applied visible."""
         ...
 
+    def flush(self) -> None:
+        """Make everything applied durable in the index."""
+        ...
+
+    def force_merge(self, segments_max: int = 1) -> None:
+        """Merge until at most so many segments are left."""
+        ...
+
     def freshness(self) -> Freshness:
         """Where the partition stands."""
         ...
@@ -86,6 +94,14 @@ class LocalPartition:
     def refresh(self) -> None:
         """Make everything that is applied now visible."""
         self._worker.refresh()
+
+    def flush(self) -> None:
+        """Make everything that is applied now durable in the index. A partition and its dead letters are one."""
+        self._worker.flush()
+
+    def force_merge(self, segments_max: int) -> None:
+        """Merge until at most so many segments are left."""
+        self._worker.force_merge(segments_max)
 
     def freshness(self) -> Freshness:
         """Where the partition stands."""

@@ -57,6 +57,14 @@ class PartitionSearcher(Protocol):
         """Make everything that is applied now visible; returns when it is."""
         ...
 
+    def flush(self) -> None:
+        """Make everything that is applied now durable in the index; returns when it is."""
+        ...
+
+    def force_merge(self, segments_max: int) -> None:
+        """Flush, then merge until at most so many segments are left; returns when they are."""
+        ...
+
     def freshness(self) -> Freshness:
         """Where the partition stands."""
         ...

@@ -46,6 +46,7 @@ class FakePartition:
     failure: SedimentError | None = None
     state: str = "live"
     end: int = 0
+    done: list[str] = field(default_factory=list)
 
     @property
     def partition(self) -> PartitionId:
@@ -65,6 +66,14 @@ class FakePartition:
 
     def refresh(self) -> None:
         self.visible = dict(self.applied)
+
+    def flush(self) -> None:
+        self._check()
+        self.done.append("flush")
+
+    def force_merge(self, segments_max: int) -> None:
+        self._check()
+        self.done.append(f"merge {segments_max}")
 
     def freshness(self) -> Freshness:
         self._check()

@@ -164,7 +164,8 @@ def nodes(services: Services, call: Call) -> Reply:
 
 
 def stats(services: Services, call: Call) -> Reply:
-    """Documents, bytes and segments of indices."""
+    """Documents, bytes and segments of indices, or those sections that the path names."""
+    sections = _sections(call)
     per_index: dict[str, Any] = {}
     everything: list[Freshness] = []
     total = successful = 0
@@ -173,9 +174,9 @@ def stats(services: Services, call: Call) -> Reply:
         everything += answered
         total += state.partitions
         successful += len(answered)
-        numbers = _numbers(answered)
+        numbers = _numbers(answered, sections)
         per_index[state.name] = {"uuid": state.uuid, "primaries": numbers, "total": numbers}
-    numbers = _numbers(everything)
+    numbers = _numbers(everything, sections)
     body: dict[str, Any] = {
         "_shards": {"total": total, "successful": successful, "failed": total - successful},
         "_all": {"primaries": numbers, "total": numbers},
@@ -185,12 +186,31 @@ def stats(services: Services, call: Call) -> Reply:
     return Reply(body)
 
 
-def _numbers(answered: Sequence[Freshness]) -> dict[str, Any]:
-    return {
+# Sections of _stats: those that there are, and those that clients may name without getting them.
+_SECTIONS = frozenset({"docs", "store", "segments"})
+_OTHER_SECTIONS = frozenset({
+    "indexing", "get", "search", "merge", "refresh", "flush", "warmer", "query_cache", "fielddata", "completion", "translog",
+    "request_cache", "recovery", "suggest",
+})  # fmt: skip
+
+
+def _sections(call: Call) -> frozenset[str]:
+    named = [n for n in call.path.get("metric", "_all").split(",") if n]
+    unknown = [n for n in named if n not in _SECTIONS | _OTHER_SECTIONS | {"_all"}]
+    if unknown:
+        shown = ", ".join(f"[{n}]" for n in unknown)
+        ending = "s" if len(unknown) > 1 else ""
+        raise illegal_argument(f"request [{call.route_path}] contains unrecognized metric{ending}: {shown}")
+    return _SECTIONS if "_all" in named or not named else _SECTIONS & set(named)
+
+
+def _numbers(answered: Sequence[Freshness], sections: frozenset[str]) -> dict[str, Any]:
+    numbers: dict[str, Any] = {
         "docs": {"count": sum(f.documents for f in answered), "deleted": 0},
         "store": {"size_in_bytes": sum(f.bytes for f in answered), "reserved_in_bytes": 0},
         "segments": {"count": sum(f.segments for f in answered)},
     }
+    return {name: value for name, value in numbers.items() if name in sections}
 
 
 _HEALTH = OPTIONS | {

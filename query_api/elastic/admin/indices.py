@@ -1,5 +1,6 @@
 """Routes of indices: create, delete, get, mapping, settings, refresh and its like, _analyze."""
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -8,6 +9,7 @@ from pipeline.analysis.analyzer import POSITION_GAP, Analyzer
 from pipeline.analysis.registry import build_analyzer
 from pipeline.catalog.state import IndexState
 from query_api.elastic.admin import settings as index_settings
+from query_api.elastic.wire import errors
 from query_api.elastic.wire.call import Call, Reply, token_of
 from query_api.elastic.wire.names import (
     OPTIONS,
@@ -19,11 +21,15 @@ from query_api.elastic.wire.names import (
     searchers_of,
 )
 from query_api.elastic.wire.router import Route, Where, route
+from query_api.fanout.freshness import freshness_of, status_of
 from query_api.fanout.services import Services
-from schemas.errors import illegal_argument, invalid
+from schemas.errors import SedimentError, illegal_argument, invalid
 from schemas.mapping import Field, FieldType, IndexMapping, parse_mapping, render_mapping
 
 ACKNOWLEDGED: Mapping[str, Any] = {"acknowledged": True}
+SEGMENTS_ANY = (1 << 31) - 1
+CREATED_SECONDS = 30.0  # how long an answer waits for the partitions of a new index
+LIVE_POLL_SECONDS = 0.005
 ANALYZED_TOKENS_MAX = 10_000  # of one _analyze (index.analyze.max_token_count)
 _WORD_ANALYZERS = frozenset({"simple", "whitespace", "keyword", "stop"})  # whose tokens are of the type ``word``
 _ANALYZE_FIELDS = {
@@ -60,8 +66,20 @@ def create_index(services: Services, call: Call) -> Reply:
         raise invalid("mapper_parsing", f"Failed to parse mapping: expected an object but found [{token_of(mappings)}]")
     wanted = index_settings.normalise(body.get("settings") or {})
     parse_mapping(mappings)  # refused here rather than after it has reached the control log
-    services.indices.create(name, {k: v for k, v in wanted.items() if v is not None}, mappings)
-    return Reply({"acknowledged": True, "shards_acknowledged": True, "index": name})
+    state = services.indices.create(name, {k: v for k, v in wanted.items() if v is not None}, mappings)
+    live = _wait_until_live(services, state, min(call.seconds("timeout", CREATED_SECONDS), CREATED_SECONDS))
+    return Reply({"acknowledged": True, "shards_acknowledged": live, "index": name})
+
+
+def _wait_until_live(services: Services, state: IndexState, seconds: float) -> bool:
+    """Whether every partition answers and has read its log: a topic that was taken over may take longer."""
+    end = services.monotonic() + seconds
+    pause = threading.Event()
+    while status_of(freshness_of(services, state)) == "yellow":
+        if services.monotonic() >= end:
+            return False
+        pause.wait(LIVE_POLL_SECONDS)
+    return True
 
 
 def delete_index(services: Services, call: Call) -> Reply:
@@ -160,12 +178,18 @@ def _definition(mapping: IndexMapping, one: Field) -> dict[str, Any]:
 
 
 def _on_partitions(services: Services, call: Call, work: Callable[[Any], None]) -> Reply:
+    """Do something to every partition; one that cannot is counted and named, the others go on."""
     total = 0
+    failures: list[dict[str, Any]] = []
     for target in resolve(services.indices, call.path.get("index", "_all"), options_of(call)):
         for searcher in searchers_of(services.topology, target):
-            work(searcher)
             total += 1
-    return Reply({"_shards": {"total": total, "successful": total, "failed": 0}})
+            try:
+                work(searcher)
+            except SedimentError as error:
+                failures.append(errors.shard_failure(target.name, searcher.partition, error))
+    shards: dict[str, Any] = {"total": total, "successful": total - len(failures), "failed": len(failures)}
+    return Reply({"_shards": {**shards, "failures": failures} if failures else shards})
 
 
 def refresh(services: Services, call: Call) -> Reply:
@@ -173,14 +197,32 @@ def refresh(services: Services, call: Call) -> Reply:
     return _on_partitions(services, call, lambda searcher: searcher.refresh())
 
 
-def maintain(services: Services, call: Call) -> Reply:
-    """Accepted for the clients' sake: the workers flush, merge and evict by themselves."""
-    for name in ("force", "wait_if_ongoing", "flush", "only_expunge_deletes", "primary_only"):
-        call.flag(name)
+def flush(services: Services, call: Call) -> Reply:
+    """Make everything that is applied durable in the index, so that a restart has nothing to read again."""
     if call.flag("force") and not call.flag("wait_if_ongoing", default=True):
         raise invalid(
             "action_request_validation", "Validation Failed: 1: wait_if_ongoing must be true for a force flush;"
         )
+    return _on_partitions(services, call, lambda searcher: searcher.flush())
+
+
+def force_merge(services: Services, call: Call) -> Reply:
+    """Merge each partition until it has at most ``max_num_segments`` segments (1)."""
+    wanted = call.integer("max_num_segments")
+    if wanted is not None and wanted < 1 and wanted != -1:
+        raise illegal_argument(f"max_num_segments must be at least 1, or -1 for the default, not [{wanted}]")
+    for name in ("flush", "primary_only", "wait_for_completion"):
+        call.flag(name)
+    segments_max = wanted if wanted is not None and wanted > 0 else 1
+    if call.flag("only_expunge_deletes"):
+        segments_max = (
+            SEGMENTS_ANY  # background merging takes deleted rows away by itself: nothing is merged for its own sake
+        )
+    return _on_partitions(services, call, lambda searcher: searcher.force_merge(segments_max))
+
+
+def clear_cache(services: Services, call: Call) -> Reply:
+    """Accepted for the clients' sake: caches are bounded and hold nothing that could be out of date."""
     return _on_partitions(services, call, lambda searcher: None)
 
 
@@ -255,10 +297,7 @@ def _analyzer_name(services: Services, call: Call, body: Mapping[str, Any]) -> s
 _FLAT = OPTIONS | {"flat_settings", "local", "include_defaults", "include_type_name"}
 _WAIT = {"wait_for_active_shards", "include_type_name"}
 _MAPPING = OPTIONS | {"local", "include_type_name", "write_index_only"}
-_MAINTAIN = OPTIONS | {
-    "force", "wait_if_ongoing", "max_num_segments", "only_expunge_deletes", "flush", "primary_only", "wait_for_completion", "query",
-    "fielddata", "fields", "request", "file",
-}  # fmt: skip
+_MERGE = {"max_num_segments", "only_expunge_deletes", "flush", "primary_only", "wait_for_completion"}
 ROUTES: Sequence[Route] = (
     route("PUT", "/{index}", create_index, _WAIT, where=Where.WRITE),
     route("DELETE", "/{index}", delete_index, OPTIONS, where=Where.WRITE),
@@ -277,8 +316,12 @@ ROUTES: Sequence[Route] = (
     route("GET POST", "/_refresh", refresh, OPTIONS, where=Where.WRITE),
     route("GET POST", "/{index}/_refresh", refresh, OPTIONS, where=Where.WRITE),
     *(
-        route(methods, f"{prefix}/{name}", maintain, _MAINTAIN, where=Where.WRITE)
-        for name, methods in (("_flush", "GET POST"), ("_forcemerge", "POST"), ("_cache/clear", "POST"))
+        route(methods, f"{prefix}/{name}", handler, OPTIONS | parameters, where=Where.WRITE)
+        for name, methods, handler, parameters in (
+            ("_flush", "GET POST", flush, {"force", "wait_if_ongoing"}),
+            ("_forcemerge", "POST", force_merge, _MERGE),
+            ("_cache/clear", "POST", clear_cache, {"query", "fielddata", "fields", "request", "file"}),
+        )
         for prefix in ("", "/{index}")
     ),
     route("GET POST", "/_analyze", analyze, {"index", "analyzer", "text", "field"}),

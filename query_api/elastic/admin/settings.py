@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.analysis.definitions.flat import nested
 from pipeline.catalog.state import IndexState
-from pipeline.ingest.indices import FIXED_SETTINGS, KNOWN_PREFIXES, KNOWN_SETTINGS
+from pipeline.ingest.indices import KNOWN_PREFIXES, KNOWN_SETTINGS, flattened, is_fixed
 from schemas.errors import illegal_argument
 from schemas.limits import FIELDS_MAX, PARTITIONS_MAX, RESULT_WINDOW_MAX
 
@@ -36,25 +37,13 @@ def normalise(settings: Any) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for dotted, value in flatten(settings):
         name = dotted.removeprefix("settings.").removeprefix("index.")
-        text = _text(value)
-        _check(name, text)
-        found[name] = text
+        for one, text in flattened(name, value).items():
+            _check(one, text)
+            found[one] = text
     return found
 
 
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def _check(name: str, text: str | None) -> None:
-    if name.startswith("analysis."):
-        raise illegal_argument(
-            f"[index.{name}]: analyzers of your own are not supported yet; name a built-in analyzer in the mapping"
-        )
     if name not in KNOWN_SETTINGS and not name.startswith(KNOWN_PREFIXES):
         raise illegal_argument(
             f"unknown setting [index.{name}] please check that any required plugins are installed, "
@@ -85,7 +74,7 @@ def _number(name: str, text: str, low: int, high: int) -> None:
 
 def check_dynamic(state: IndexState, settings: Mapping[str, str | None]) -> None:
     """Raises ``illegal_argument`` for settings that an index keeps for life."""
-    fixed = sorted(n for n in settings if n in FIXED_SETTINGS)
+    fixed = sorted(n for n in settings if is_fixed(n))
     if fixed:
         shown = ", ".join(f"index.{n}" for n in fixed)
         raise illegal_argument(
@@ -113,7 +102,7 @@ def defaults(state: IndexState) -> dict[str, str]:
 
 
 def nest(flat: Mapping[str, str]) -> dict[str, Any]:
-    """``{"index.a.b": "c"}`` to nested objects; a name that is both a value and a parent stays dotted."""
+    """``{"index.a.b": "c"}`` to nested objects; a name that is both a value and a parent stays dotted. Lists of analysis are lists."""
     root: dict[str, Any] = {}
     for dotted, value in sorted(flat.items()):
         *parents, name = dotted.split(".")
@@ -125,4 +114,7 @@ def nest(flat: Mapping[str, str]) -> dict[str, Any]:
                 break
             node = child
         node[name] = value
+    index = root.get("index")
+    if isinstance(index, dict) and "analysis" in index:
+        index["analysis"] = nested(index["analysis"])
     return root

@@ -1,19 +1,14 @@
 """What a search found to Elasticsearch's JSON."""
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from query_api.elastic.reading import sort_values
 from query_api.elastic.reading.source import filter_source, provenance
 from query_api.elastic.wire import errors
 from query_api.elastic.wire.names import Target
 from query_api.fanout.scatter import Answer, Failure, Shown
-from schemas.mapping import INTEGER_TYPES, FieldType
 from schemas.query import SearchRequest
-
-# A document without a value shows the least or the greatest long, which search_after takes back.
-_WHOLE = INTEGER_TYPES | {FieldType.DATE, FieldType.BOOLEAN}
-_LONG_MAX = (1 << 63) - 1
 
 
 def shards(answer: Answer) -> dict[str, Any]:
@@ -61,7 +56,7 @@ def search_answer(
         hits["total"] = counted["value"] if plain else counted
     elif parameters.get("rest_total_hits_as_int", "false") != "false":
         hits["total"] = -1
-    hits["max_score"] = answer.max_score
+    hits["max_score"] = sort_values.score_shown(answer.max_score)
     hits["hits"] = [_hit(one, request, targets[one.place]) for one in answer.hits]
     body["hits"] = hits
     if answer.aggregations:
@@ -76,7 +71,7 @@ def _hit(one: Shown, request: SearchRequest, target: Target) -> dict[str, Any]:
         shown["_version"] = hit.version
     if request.seq_no_primary_term:
         shown |= {"_seq_no": hit.seq_no, "_primary_term": target.state.primary_term}
-    shown["_score"] = one.row.score
+    shown["_score"] = sort_values.score_shown(one.row.score)
     if hit.routing is not None:
         shown["_routing"] = hit.routing
     if hit.source is not None and request.source.enabled:
@@ -97,30 +92,14 @@ def _extras(one: Shown, request: SearchRequest, target: Target) -> dict[str, Any
     if hit.matched:
         shown["matched_queries"] = hit.matched
     if hit.explanation is not None:
-        shown["_explanation"] = hit.explanation
+        shown["_explanation"] = sort_values.explanation_shown(hit.explanation)
     if request.provenance:
         shown["_sediment"] = provenance(hit.provenance)
     return shown
 
 
 def _sort_values(one: Shown, request: SearchRequest, target: Target) -> list[Any]:
-    values: list[Any] = []
-    for key, value in zip(request.sort, one.row.sort, strict=False):
-        field = target.state.mapping.get(key.field)
-        if value is None and field is not None and field.type in _WHOLE:
-            last = (key.missing != "_first") != key.descending
-            values.append(_LONG_MAX if last else -_LONG_MAX - 1)
-        else:
-            values.append(_ip(value) if field is not None and field.type is FieldType.IP else _plain(value))
-    return values
-
-
-def _plain(value: Any) -> Any:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def _ip(value: Any) -> Any:
-    if not isinstance(value, bytes) or len(value) != 16:
-        return _plain(value)
-    address = ipaddress.IPv6Address(value)
-    return str(address.ipv4_mapped or address)
+    return [
+        sort_values.shown(value, key, sort_values.type_of(key, target))
+        for key, value in zip(request.sort, one.row.sort, strict=False)
+    ]

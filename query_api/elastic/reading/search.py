@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.dsl.parse import parse_count, parse_search
 from query_api.elastic.reading import render
+from query_api.elastic.reading.sort_values import with_search_after
 from query_api.elastic.reading.source import SOURCE_PARAMETERS
 from query_api.elastic.wire import errors
 from query_api.elastic.wire.call import Call, Reply, parse_json, token_of
@@ -37,7 +38,7 @@ def _window(targets: Sequence[Target]) -> int:
 
 def ask(services: Services, question: Question) -> Answer:
     """Run one search over all its partitions."""
-    request, parameters = question.request, question.parameters
+    request, parameters = with_search_after(question.request, question.targets), question.parameters
     indices = [
         Searched(t.name, _routed(searchers_of(services.topology, t), t, parameters.get("routing")))
         for t in question.targets

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from pipeline.catalog.names import check_index_name as check_name
+from pipeline.catalog.names import check_index_name
 from pipeline.catalog.state import IndexState
 from pipeline.ingest.ports import Indices
 from query_api.elastic.wire.call import Call
@@ -64,6 +64,11 @@ def missing(name: str) -> SedimentError:
         "index_uuid": "_na_",
     }
     return not_found("index_not_found", f"no such index [{name}]", **details)
+
+
+def check_name(name: str) -> None:
+    """Raises ``invalid_index_name`` for what cannot be the name of an index or of its dead letters."""
+    check_index_name(name.removesuffix(DEAD_SUFFIX) or name)
 
 
 def exact(indices: Indices, name: str) -> IndexState:

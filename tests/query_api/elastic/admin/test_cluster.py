@@ -48,3 +48,14 @@ async def test_counts(client: Client) -> None:
 async def test_bad_parameters(client: Client, path: str) -> None:
     """Refused."""
     assert (await client.send("GET", path)).status_code == 400
+
+
+async def test_stats_show_the_sections_that_are_named(client: Client) -> None:
+    """All without a name; an unknown one is an error."""
+    await client.send("PUT", "/a")
+    whole = (await client.json("GET", "/a/_stats"))["_all"]["total"]
+    assert set(whole) == {"docs", "store", "segments"}
+    assert set((await client.json("GET", "/_stats/docs,indexing"))["_all"]["total"]) == {"docs"}
+    assert (await client.json("GET", "/_stats/_all"))["_all"]["total"] == whole
+    wrong = await client.send("GET", "/_stats/docs,nonsense")
+    assert "unrecognized metric: [nonsense]" in wrong.json()["error"]["reason"]

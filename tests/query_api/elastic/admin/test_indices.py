@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
+from schemas.errors import unavailable
 from tests.query_api.fakes import Client
 
 BODY = {
@@ -131,3 +132,38 @@ async def test_bad_input(client: Client, method: str, path: str, body: Any, stat
     assert response.status_code == status, response.text
     if kind is not None:
         assert response.json()["error"]["type"] == kind
+
+
+async def test_flush_and_force_merge_act(client: Client) -> None:
+    """On every partition; one that cannot is named, the others go on."""
+    await client.send("PUT", "/a", {"settings": {"number_of_shards": 2}})
+    first, second = client.node.parts["a"]
+    assert (await client.json("POST", "/a/_flush"))["_shards"] == {"total": 2, "successful": 2, "failed": 0}
+    await client.send("POST", "/a/_forcemerge?max_num_segments=3")
+    await client.send("POST", "/_forcemerge")
+    await client.send("POST", "/a/_forcemerge?only_expunge_deletes=true")
+    assert first.done == second.done == ["flush", "merge 3", "merge 1", f"merge {(1 << 31) - 1}"]
+    assert (await client.send("POST", "/a/_forcemerge?max_num_segments=0")).status_code == 400
+    second.failure = unavailable("flush_failed", "the disk is full")
+    shards = (await client.json("POST", "/a/_flush"))["_shards"]
+    assert (shards["successful"], shards["failed"], shards["failures"][0]["reason"]["reason"]) == (
+        1,
+        1,
+        "the disk is full",
+    )
+
+
+async def test_creation_waits_until_the_partitions_are_live() -> None:
+    """As long as ``timeout`` says; then the index is there, and the answer says that it is not ready."""
+    client = Client()
+    made = client.node.create
+
+    def create(*given: Any) -> Any:
+        state = made(*given)
+        client.node.parts[state.name][0].state = "recovering"
+        return state
+
+    client.node.create = create  # type: ignore[method-assign,assignment]
+    answer = await client.json("PUT", "/a?timeout=20ms")
+    assert (answer["acknowledged"], answer["shards_acknowledged"]) == (True, False)
+    await client.close()
