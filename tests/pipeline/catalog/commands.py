@@ -43,7 +43,7 @@ DEFINITIONS = st.sampled_from([TEXT, LONG, OBJECT, {"type": "keyword"}])
 FIELDS = st.dictionaries(PATHS, DEFINITIONS, min_size=1, max_size=3)
 UUIDS = st.sampled_from(["u1", "u2"])
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
