@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,10 +30,14 @@ from pipeline.materialise.commit import Probe
 from pipeline.materialise.dead_letters import Origin
 from pipeline.materialise.state import Policy
 from pipeline.materialise.worker import Worker, WorkerParts
+from pipeline.replay.directories import current_directory, point_to, remove_leftovers, until_directory
 from pipeline.replay.operations import ReplayOperations
+from pipeline.replay.sample import Sampler
+from pipeline.replay.window import PastLog, parse_until
 from pipeline.rocks.database import RocksStore
 from pipeline.rocks.tuning import Tuning
 from pipeline.segments.chunks.cache import ArrayCache
+from pipeline.segments.chunks.damage import Damage
 from pipeline.segments.manifest import Identity
 from pipeline.segments.store import SegmentStore
 from pipeline.telemetry import names
@@ -44,6 +49,7 @@ from schemas.settings import ServeSettings
 
 SERVING_TIMEOUT_S = 60.0
 SWAP_GRACE_S = 1.0
+SWAP_TIMEOUT_S = 10.0
 WATCH_S = 5.0
 AUTO_ID_BYTES = 15  # 20 characters of base64, as Elasticsearch's
 _log = logging.getLogger(__name__)
@@ -71,7 +77,8 @@ class Node:
 
     def __init__(self, settings: ServeSettings, log: Log, metrics: Metrics, tracer: Tracer, probe: Probe) -> None:
         self.settings = settings
-        self.log = log
+        self.past = parse_until(settings.log.until)
+        self.log = PastLog(log, self.past) if self.past else log
         self.metrics = metrics
         self.tracer = tracer
         self.cache = ArrayCache(settings.memory.arrays_bytes)
@@ -85,11 +92,11 @@ class Node:
         self.quarantined: dict[tuple[str, int], str] = {}  # damaged partitions that grow again, and what was wrong
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self.catalog = Catalog(log, wall_clock_ms)
+        self.catalog = Catalog(self.log, wall_clock_ms)
         self.in_flight = InFlight(settings.memory.writes_bytes)
         self.indices = IndexService(
             IndicesParts(
-                log=log,
+                log=self.log,
                 catalog=self.catalog,
                 decisions=self,
                 clock_ms=wall_clock_ms,
@@ -101,10 +108,11 @@ class Node:
             )
         )
         self.writer = LogWriter(
-            WriterParts(log, self, self.in_flight, metrics, wall_clock_ms, new_ids, self._pools.appends)
+            WriterParts(self.log, self, self.in_flight, metrics, wall_clock_ms, new_ids, self._pools.appends)
         )
 
         self.operations = ReplayOperations(self, wall_clock_ms)
+        self._sampler = Sampler(self, settings.index.verify_ms / 1000)
 
     # ------------------------------------------------------------------ life
     def start(self) -> None:
@@ -114,11 +122,14 @@ class Node:
         self.catalog.listen(lambda before, after: self._later(before, after))
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
         self._watcher.start()
-        self.operations.resume()
+        self._sampler.start()
+        if not self.past:
+            self.operations.resume()
 
     def close(self) -> None:
         """Commit and close everything."""
         self._closing.set()
+        self._sampler.close()
         self.operations.close()
         self.catalog.close()
         self._pools.placement.shutdown(wait=True)
@@ -159,24 +170,51 @@ class Node:
         with self._changed:
             self._served[index.uuid] = served
             self._changed.notify_all()
+        for worker in served.workers:
+            worker.damage.repeat()  # what it met before anybody could answer
 
     def _live_worker(self, index: IndexState, partition: PartitionId) -> Worker:
         """The worker of a partition's current directory. A damaged directory is put aside, and grows again from the log."""
         folder = self.folder(index)
+        until = self.past.get((index.topic, partition))
+        if until is not None:
+            return self.make_worker(index, partition, folder / until_directory(partition, until), self.log)
+        remove_leftovers(folder, partition)
         directory = folder / current_directory(folder, partition)
         try:
             return self.make_worker(index, partition, directory, self.log)
         except SedimentError as error:
             if error.kind is not ErrorKind.DAMAGED or self.log.begin_offset(index.topic, partition) > 0:
                 raise
-            _log.error(
-                "partition %s of %s is damaged and grows again from the log: %s", partition, index.name, error.message
-            )
             directory.rename(directory.with_name(f"{directory.name}.damaged-{wall_clock_ms()}"))
-            self.quarantined[index.uuid, partition] = error.message
+            self._quarantine(index, partition, error)
             return self.make_worker(index, partition, directory, self.log)
 
-    def make_worker(self, index: IndexState, partition: PartitionId, directory: Path, log: Log) -> Worker:
+    def _quarantine(self, index: IndexState, partition: PartitionId, error: SedimentError) -> None:
+        _log.error(
+            "partition %s of %s is damaged and grows again from the log: %s", partition, index.name, error.message
+        )
+        self.quarantined[index.uuid, partition] = error.message
+        self.metrics.add(names.DAMAGED, index=index.name)
+
+    def _on_damage(self, index: IndexState, partition: PartitionId, directory: Path, error: SedimentError) -> None:
+        """A partition met damage: where it is a live one, it is rebuilt. In any thread, under any lock."""
+        if index.uuid not in self._served or current_directory(self.folder(index), partition) != directory.name:
+            return  # it is being opened, or it is a rebuild itself: whoever made it sees the error
+        self._quarantine(index, partition, error)
+        if not self._closing.is_set():
+            self._pools.placement.submit(self._rebuild, index, partition)
+
+    def _rebuild(self, index: IndexState, partition: PartitionId) -> None:
+        try:
+            self.operations.replay(index.name, partition=partition)
+        except SedimentError as error:
+            _log.error("partition %s of %s cannot be rebuilt: %s", partition, index.name, error.message)
+            self.quarantined[index.uuid, partition] += f"; it cannot be rebuilt: {error.message}"
+
+    def make_worker(
+        self, index: IndexState, partition: PartitionId, directory: Path, log: Log, metrics: Metrics | None = None
+    ) -> Worker:
         """A worker over a directory and a log; not started."""
         info = log.topic(index.topic)
         if info is None:
@@ -185,17 +223,19 @@ class Node:
             )
         directory.mkdir(parents=True, exist_ok=True)
         database = RocksStore(str(directory), Tuning())
+        damage = Damage(partial(self._on_damage, index, partition, directory))
         identity = Identity("", index.topic, info.topic_id, partition, index.primary_term)
         return Worker(
             WorkerParts(
                 index=index.name,
                 identity=identity,
-                store=SegmentStore(database, self.cache),
+                store=SegmentStore(database, self.cache, damage),
                 close_store=database.close,
                 log=log,
                 schema=self._schema(index.uuid, partition),
                 policy=self._policy(index),
-                metrics=self.metrics,
+                metrics=metrics or self.metrics,
+                damage=damage,
                 tracer=self.tracer,
                 committer=self._pools.commits,
                 merger=self._pools.merges,
@@ -205,11 +245,11 @@ class Node:
         )
 
     def make_machine(self, index: IndexState, partition: PartitionId) -> Materialiser:
-        """A materialiser without a store, for a few records."""
+        """A materialiser without a store, for a few records; it proposes nothing."""
         counter = itertools.count()
         machine = Materialiser(
             Origin(index.topic, partition),
-            self._schema(index.uuid, partition),
+            replace(self._schema(index.uuid, partition), bind=lambda fields, _: self.catalog.known(index.uuid, fields)),
             lambda: SegmentId(f"history-{next(counter)}"),
             primary_term=index.primary_term,
         )
@@ -218,24 +258,38 @@ class Node:
             machine.mapping, machine.schema_version = first, SchemaVersion(1)
         return machine
 
-    def swap(self, index: IndexState, partition: PartitionId, worker: Worker, directory: Path) -> None:
-        """Let a rebuilt partition take the live one's place: in the table, then on disk; then drop the old one."""
-        folder = self.folder(index)
-        old_directory = folder / current_directory(folder, partition)
-        served = self._served[index.uuid]
-        old, served.workers[partition] = served.workers[partition], worker
-        # RocksDB keeps its files by path: the directory keeps its name, and the pointer names it
-        point_to(folder, partition, directory.name)
-        time.sleep(SWAP_GRACE_S)  # searches that began on the old one end on it
-        old.stop(commit_now=False)
-        shutil.rmtree(old_directory, ignore_errors=True)
-        self.quarantined.pop((index.uuid, partition), None)
+    def live(self, index: IndexState, partition: PartitionId) -> Worker:
+        """A partition as it is served now. Raises NOT_FOUND where the index was deleted, or why it could not be opened."""
+        served = self._served.get(index.uuid)
+        if served is None:
+            raise not_found("index_not_found", f"index [{index.name}] was deleted", index=index.name)
+        if served.error is not None:
+            raise served.error
+        return served.workers[partition]
 
-    def spare_directory(self, index: IndexState, partition: PartitionId) -> Path:
-        """Where a partition grows beside the live one: a name that the live one does not have, the same after a restart."""
+    def swap(self, index: IndexState, partition: PartitionId, worker: Worker, directory: Path) -> None:
+        """Let a rebuilt partition take the live one's place; then drop the old one. Where it raises, nothing happened.
+
+        The live one stands still for the moment that the other needs to be where it is: so no offset that somebody was told goes back.
+        """
         folder = self.folder(index)
-        names = (f"{partition}.a", f"{partition}.b")
-        return folder / next(n for n in names if n != current_directory(folder, partition))
+        old, old_directory = self.live(index, partition), folder / current_directory(folder, partition)
+        with old.exclusive():
+            if not worker.outcomes.wait(old.outcomes.applied, SWAP_TIMEOUT_S):
+                raise unavailable(
+                    "replay_behind", worker.reason or "the rebuild does not keep up with the writes: try again later"
+                )
+            worker.refresh()
+            point_to(folder, partition, directory.name)
+            self._served[index.uuid].workers[partition] = worker
+            self.quarantined.pop((index.uuid, partition), None)
+        worker.measure(self.metrics)
+        time.sleep(SWAP_GRACE_S)  # searches that began on the old one end on it
+        try:
+            old.stop(commit_now=False)
+        except SedimentError as error:
+            _log.warning("a partition that was replaced: %s", error.message)
+        shutil.rmtree(old_directory, ignore_errors=True)
 
     def index_state(self, name: str) -> IndexState:
         """An index. Raises NOT_FOUND."""
@@ -304,8 +358,9 @@ class Node:
         while not self._closing.wait(WATCH_S):
             self.metrics.set(names.CACHE_BYTES, self.cache.bytes, cache="arrays")
             for served in list(self._served.values()):
-                for worker in served.workers:
-                    worker.freshness()  # sets the gauges of a partition
+                for number, worker in enumerate(served.workers):
+                    if worker.freshness().state == "live":  # also sets the gauges of a partition
+                        self.quarantined.pop((served.state.uuid, number), None)
                 try:
                     info = self.log.topic(served.state.topic)
                 except SedimentError:
@@ -359,27 +414,6 @@ class Node:
         return True
 
 
-def current_directory(folder: Path, partition: int) -> str:
-    """The name of a partition's directory: what the pointer beside it says, else its number."""
-    pointer = folder / f"{partition}.current"
-    return pointer.read_text().strip() if pointer.exists() else str(partition)
-
-
-def point_to(folder: Path, partition: int, name: str) -> None:
-    """Make a directory the partition's, atomically and durably."""
-    fresh = folder / f"{partition}.current.new"
-    with fresh.open("w") as file:
-        file.write(name)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(folder / f"{partition}.current")
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def wall_clock_ms() -> int:
     """Milliseconds since 1970: for timestamps of records, never for a decision."""
     return time.time_ns() // 1_000_000
@@ -405,7 +439,7 @@ def open_log(settings: ServeSettings) -> Log:
     from pipeline.log.embedded import EmbeddedLog
 
     return EmbeddedLog(
-        Path(settings.data) / "log",
+        Path(settings.log.path or Path(settings.data) / "log"),
         file_bytes_max=settings.log.segment_bytes,
         tail_cache_bytes_max=settings.log.cache_bytes,
     )

@@ -29,6 +29,10 @@ class LogSettings:
     """The log: embedded in the data folder, or Kafka."""
 
     topic_prefix: str = _doc("put before every topic name of ours", "")
+    path: str = _doc("embedded log: its folder; empty: log in the data folder", "")
+    until: str = _doc(
+        "show topics as they were before an offset, TOPIC=OFFSET or TOPIC/PARTITION=OFFSET; nothing can be written", ""
+    )
     segment_bytes: int = _doc("embedded log: bytes after which a new file begins", 256 << 20)
     cache_bytes: int = _doc("embedded log: newest bytes kept in memory for readers", 64 << 20)
     replication: int = _doc("Kafka: replicas of a new topic; -1: the brokers' default", -1)
@@ -41,6 +45,7 @@ class IndexSettings:
     refresh_ms: int = _doc("applied rows become visible after this; -1: only when asked", 100)
     flush_ms: int = _doc("applied rows become durable in the index after this", 5_000)
     flush_bytes: int = _doc("applied source bytes after which they become durable", 64 << 20)
+    verify_ms: int = _doc("a sample of every partition is compared with its log this often; -1: never", 600_000)
     auto_create: bool = _doc("a write to a missing index creates it (action.auto_create_index)", True)
 
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from pipeline.materialise.apply import Materialiser, nbytes_of
 from pipeline.materialise.commit import Ledger, Probe
-from pipeline.materialise.live_segments import LiveSegment, LiveSegments
+from pipeline.materialise.dead_letters import MAPPING as DEAD_MAPPING
+from pipeline.materialise.live_segments import LiveSegment, LiveSegments, sizes
+from pipeline.materialise.merge_policy import small_stretches
 from pipeline.segments.manifest import StoredSegment
 from pipeline.segments.merge import merge_segments
 from pipeline.segments.reader import SegmentReader
@@ -97,6 +99,16 @@ def _kill_late(new: LiveSegment, live: Sequence[LiveSegment | None], done: Merge
 
 def _relocate(machine: Materialiser, done: MergeDone, ordinal: int) -> None:
     machine.ids.relocate([one.ordinal for one in done.inputs], done.doc_maps, ordinal)
+
+
+def compact_small(machine: Materialiser, new_segment_id: Callable[[], SegmentId], documents_max: int) -> bool:
+    """Compact neighbours in memory that are small; whether there were any. The caller holds the apply lock."""
+    done = False
+    for segments, mapping in ((machine.segments, machine.mapping), (machine.dead, DEAD_MAPPING)):
+        for small in small_stretches(sizes(segments, stored=False), documents_max):
+            compact(machine, segments, small, new_segment_id, mapping)
+            done = True
+    return done
 
 
 def compact(

@@ -36,6 +36,7 @@ from pipeline.materialise.state import (
     instructions,
     wait_s,
 )
+from pipeline.segments.chunks.damage import Damage
 from pipeline.segments.digest import text_of
 from pipeline.segments.manifest import Identity
 from pipeline.segments.reader import SegmentReader
@@ -75,6 +76,7 @@ class WorkerParts:
     probe: commit.Probe = lambda _name: None
     horizons: Horizons = field(default_factory=Horizons)
     batch_records: int = BATCH_RECORDS
+    damage: Damage = field(default_factory=Damage)
 
 
 class Worker:
@@ -86,12 +88,11 @@ class Worker:
         self._labels = {"index": str(parts.index), "partition": str(parts.identity.partition)}
         self._apply_lock = threading.RLock()
         self._changed = threading.Condition()
-        self._urgent = 0
+        self._urgent, self._halted = 0, False
         self._stopping = threading.Event()
-        self._halted = False
-        self._state, self._reason = "recovering", ""
+        self._state, self._reason, self._commit_error, self._merge_error = "recovering", "", "", ""
         self._job_failed_ms = parts.clock_ms() - 1000 * int(RETRY_S)
-        self._commit_error = self._merge_error = ""
+        self.damage = parts.damage
         self._committing = self._merging = self._stale = False
         self._reader: PartitionReader | None = None
         try:
@@ -101,7 +102,6 @@ class Worker:
             raise
         self._recover_to = LogOffset(0)
         self._refreshed_ms = self._committed_ms = parts.clock_ms()
-        self._view = self._dead_view = self._make_view(self.machine.segments, parts.index)
         self._publish()
         name = f"worker-{parts.index}-{parts.identity.partition}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -118,22 +118,23 @@ class Worker:
         )
         self._ledger = commit.restore(self.machine, parts.store, manifest)
         self._durable = self._committed = manifest.next_offset
-        mapping = None if manifest.schema_version else parts.schema.at_version(1)
-        if mapping is not None:
-            self.machine.mapping = mapping
-            self.machine.schema_version = SchemaVersion(1)
+        first = None if manifest.schema_version else parts.schema.at_version(1)
+        if first is not None:
+            self.machine.mapping, self.machine.schema_version = first, SchemaVersion(1)
 
     # ------------------------------------------------------------------ life
     def start(self) -> None:
         """Follow the log in the background."""
-        self._recover_to = self._end_offset()
+        self._recover_to = self._bounds()[1]
         self._thread.start()
 
-    def _end_offset(self) -> LogOffset:
+    def _bounds(self) -> tuple[LogOffset, LogOffset]:
+        log, identity = self._parts.log, self._parts.identity
         try:
-            return self._parts.log.end_offset(self._parts.identity.topic, self._parts.identity.partition)
+            end = log.end_offset(identity.topic, identity.partition)
+            return log.begin_offset(identity.topic, identity.partition), end
         except SedimentError:
-            return self.machine.applied
+            return LogOffset(0), self.machine.applied
 
     def stop(self, *, commit_now: bool = True) -> None:
         """Stop following, make everything applied durable, close. ``commit_now`` False: the data are to be deleted."""
@@ -155,6 +156,10 @@ class Worker:
     def set_policy(self, *, refresh_ms: int) -> None:
         """Change the refresh interval."""
         self._policy = replace(self._policy, refresh_ms=refresh_ms)
+
+    def measure(self, metrics: Metrics) -> None:
+        """Count with these from now on: a rebuild counts for itself until it takes the live one's place."""
+        self._parts = replace(self._parts, metrics=metrics)
 
     def _run(self) -> None:
         while not self._stopping.is_set() and not self._halted:
@@ -178,6 +183,7 @@ class Worker:
             self._round(self._reader)
         except SedimentError as error:
             self._close_reader()
+            self.damage.report(error)
             if error.kind is not ErrorKind.UNAVAILABLE:
                 self.halt(error.message)
             elif not self._halted:
@@ -283,7 +289,7 @@ class Worker:
 
     # ------------------------------------------------------------------ refresh
     @contextmanager
-    def _exclusive(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """The apply lock, ahead of the worker's next batch."""
         with self._changed:
             self._urgent += 1
@@ -298,14 +304,13 @@ class Worker:
         """Make everything applied visible; returns when it is."""
         if self._view.visible >= self.machine.applied and not self._stale:
             return
-        with self._exclusive():
+        with self.exclusive():
             self._publish()
 
     def _publish(self) -> None:
         self._view = self._make_view(self.machine.segments, self._parts.index)
         dead = self._make_view(self.machine.dead, IndexName(self._parts.index + SUFFIX))
         self._dead_view = replace(dead, mapping=DEAD_MAPPING, schema_version=1)
-        self._digest = self.machine.digest.copy(), self.machine.applied
         self._stale = False
         self._refreshed_ms = self._parts.clock_ms()
 
@@ -318,6 +323,7 @@ class Worker:
             schema_version=self.machine.schema_version,
             mapping=self.machine.mapping,
             segments=segments.views(),
+            digest=self.machine.digest.copy() if segments is self.machine.segments else None,
         )
 
     @property
@@ -351,10 +357,7 @@ class Worker:
 
     # ------------------------------------------------------------------ commit
     def _compact(self) -> None:
-        for segments, mapping in ((self.machine.segments, self.machine.mapping), (self.machine.dead, DEAD_MAPPING)):
-            for small in small_stretches(sizes(segments, stored=False), SMALL_DOCUMENTS):
-                merger.compact(self.machine, segments, small, self._parts.store.new_segment_id, mapping)
-                self._stale = True
+        self._stale |= merger.compact_small(self.machine, self._parts.store.new_segment_id, SMALL_DOCUMENTS)
 
     def _begin_commit(self) -> None:
         """Take a snapshot and hand it to the committer. The caller holds the apply lock."""
@@ -371,12 +374,13 @@ class Worker:
         try:
             with parts.metrics.timed(names.COMMIT_SECONDS, index=parts.index):
                 done = commit.store_snapshot(parts.store, parts.identity, self._epoch, taken, parts.probe)
-            with self._exclusive():
+            with self.exclusive():
                 commit.install(self.machine, done)
                 self._stale = True
                 self._durable = taken.offset
             self._commit_error = ""
         except SedimentError as error:
+            self.damage.report(error)
             self._commit_failed(taken, f"commit: {error.message}")
         except Exception as error:  # noqa: BLE001 - an executor would swallow it
             _log.exception("a commit failed")
@@ -389,7 +393,7 @@ class Worker:
     def _commit_failed(self, taken: commit.Snapshot, reason: str) -> None:
         """Nothing is lost: the log has it, and the next commit takes it all again."""
         _log.error("partition %s of %s cannot commit: %s", self._parts.identity.partition, self._parts.index, reason)
-        with self._exclusive():
+        with self.exclusive():
             commit.give_back(self.machine, self._ledger, taken)
             self._stale = True
             self._committed = self._durable
@@ -401,7 +405,7 @@ class Worker:
         target = self.machine.applied
         deadline = time.monotonic() + timeout_s
         while self._durable < target:
-            with self._exclusive():
+            with self.exclusive():
                 if not self._committing and self._durable < target:
                     self._begin_commit()
             with self._changed:
@@ -426,13 +430,14 @@ class Worker:
                 parts.tracer.span(names.SPAN_MERGE, None, **self._labels, segments=len(inputs)),
             ):
                 done = merger.merge_stored(parts.store, inputs, mapping, self.machine.schema_version, parts.probe)
-            with self._exclusive():
+            with self.exclusive():
                 merger.install_merge(self.machine, segments, self._ledger, done)
                 self._stale = True
             self._merge_error = ""
             if done.stored is not None:
                 parts.metrics.add(names.MERGE_BYTES, done.stored.nbytes, index=parts.index)
         except SedimentError as error:
+            self.damage.report(error)
             self._merge_failed(f"merge: {error.message}")
         except Exception as error:  # noqa: BLE001 - an executor would swallow it
             _log.exception("a merge failed")
@@ -456,7 +461,7 @@ class Worker:
         while time.monotonic() < deadline:
             with self._changed:
                 self._changed.wait_for(lambda: not self._merging and not self._committing, timeout_s)
-            with self._exclusive():
+            with self.exclusive():
                 if self._merging:
                     continue  # another one was faster
                 plan = plan_all(sizes(self.machine.segments, stored=True), segments_max)
@@ -468,19 +473,16 @@ class Worker:
     # ------------------------------------------------------------------ what is known
     def freshness(self) -> Freshness:
         """Where the partition stands."""
-        identity, machine = self._parts.identity, self.machine
-        try:
-            end = self._parts.log.end_offset(identity.topic, identity.partition)
-            begin = self._parts.log.begin_offset(identity.topic, identity.partition)
-        except SedimentError:
-            end, begin = machine.applied, LogOffset(0)
+        machine, view, damage = self.machine, self._view, self.damage.reason
+        begin, end = self._bounds()
+        assert view.digest is not None
         with machine.lock:
             documents, count = machine.segments.documents, len(machine.segments)
             nbytes, dead = sum(s.nbytes for s in machine.segments), machine.dead.documents
         found = Freshness(
-            identity.partition,
+            view.partition,
             applied=machine.applied,
-            visible=self._view.visible,
+            visible=view.visible,
             durable=self._durable,
             end=end,
             begin=begin,
@@ -488,11 +490,11 @@ class Worker:
             segments=count,
             bytes=nbytes,
             dead_letters=dead,
-            state=self._state,
-            reason="; ".join(filter(None, (self._reason, self._commit_error, self._merge_error))),
+            state="damaged" if damage else self._state,
+            reason="; ".join(filter(None, (damage, self._reason, self._commit_error, self._merge_error))),
             schema_version=machine.schema_version,
-            digest=text_of(self._digest[0]),
-            digest_offset=self._digest[1],
+            digest=text_of(view.digest),
+            digest_offset=view.visible,
         )
         show(found, machine.segments, self._parts.metrics, self._labels)
         return found

@@ -1,6 +1,6 @@
 """The events that made a document: its records in the log, decided again on their own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from schemas.ids import LogOffset, PartitionId, TopicName
 from schemas.outcomes import Result
 from schemas.records import RecordBatch
 
+MARKER: Final = b"mapping"
 RECORDS: Final = 10_000
 BYTES: Final = 32 << 20
 NAMES: Final = {
@@ -30,40 +31,42 @@ NAMES: Final = {
 
 
 def history(
-    log: Log, topic: TopicName, partition: PartitionId, identity: str, machine: Callable[[], Materialiser]
+    log: Log, topic: TopicName, partition: PartitionId, identity: str, machine: Materialiser, end: LogOffset
 ) -> Sequence[Event]:
-    """Every record of a document, oldest first, with what it came to.
+    """Every record of a document below ``end``, oldest first, with what it came to.
 
-    The decisions are made again by a fresh materialiser that sees these records only. Versions and results are those of the index, since
-    they depend on the document's own records; sequence numbers count the partition's operations, and are therefore not shown.
+    The decisions are made again by a fresh ``machine`` that sees these records only, and the markers of schema versions. Versions and
+    results are those of the index, since they depend on the document's own records; sequence numbers count the partition's operations,
+    and are therefore not shown.
     """
-    fresh = machine()
     found: list[Event] = []
-    start = log.begin_offset(topic, partition)
-    end = log.end_offset(topic, partition)
-    reader = log.reader(topic, partition, start)
+    reader = log.reader(topic, partition, log.begin_offset(topic, partition))
     try:
         while reader.position < end:
             batch = reader.read(records_max=RECORDS, bytes_max=BYTES, timeout_s=1.0)
-            rows = _rows_of(batch, identity.encode())
-            found += [_decide(fresh, batch.slice(row, row + 1), topic) for row in rows]
+            batch = batch.slice(0, int((batch.offsets < end).sum()))
+            for row in _rows_of(batch, identity.encode()):
+                event = _decide(machine, batch.slice(row, row + 1), topic)
+                found += [event] if event is not None else []
     finally:
         reader.close()
     return found
 
 
 def _rows_of(batch: RecordBatch, key: bytes) -> list[int]:
-    """Rows whose document this is: those with its key, or without a key where the id was made of partition and offset."""
+    """Rows whose document this is: those with its key, or without a key where the id was made of partition and offset; and markers."""
     lengths = batch.keys.starts[1:] - batch.keys.starts[:-1]
     nulls = batch.keys.null_mask()
-    rows = [row for row in np.flatnonzero((lengths == len(key)) & ~nulls).tolist() if batch.keys[row] == key]
+    rows = {row for row in np.flatnonzero((lengths == len(key)) & ~nulls).tolist() if batch.keys[row] == key}
     prefix = f"{batch.partition}-".encode()
     if key.startswith(prefix) and key[len(prefix) :].isdigit():
-        rows += np.flatnonzero(nulls & (batch.offsets == int(key[len(prefix) :]))).tolist()
+        rows.update(np.flatnonzero(nulls & (batch.offsets == int(key[len(prefix) :]))).tolist())
+    rows.update(row for row, headers in batch.headers.items() if (events.OP, MARKER) in headers)
     return sorted(rows)
 
 
-def _decide(machine: Materialiser, one: RecordBatch, topic: TopicName) -> Event:
+def _decide(machine: Materialiser, one: RecordBatch, topic: TopicName) -> Event | None:
+    """Apply one record; None for a marker."""
     demands = demands_of(one)
     machine.apply(
         RecordBatch(
@@ -76,6 +79,8 @@ def _decide(machine: Materialiser, one: RecordBatch, topic: TopicName) -> Event:
             one.headers,
         )
     )
+    if demands.ops[0] == events.Op.MARKER:
+        return None
     results, _, versions, errors = machine.outcomes.of(one.offsets)
     error = errors.get(int(one.offsets[0]))
     op = {number: name.decode() for name, number in events.OP_NAMES.items()}[events.Op(int(demands.ops[0]))]

@@ -1,6 +1,5 @@
 """The use cases of replay and verification: jobs in threads, resumable, one a partition and kind at a time."""
 
-import json
 import logging
 import shutil
 import threading
@@ -17,21 +16,20 @@ from pipeline.catalog.state import IndexState
 from pipeline.log.ports import Log
 from pipeline.materialise.apply import Materialiser
 from pipeline.materialise.worker import Worker
-from pipeline.replay import history, redrive
+from pipeline.replay import directories, history, redrive
+from pipeline.replay.directories import Rebuild
 from pipeline.replay.ports import Event, Job, Redriven
 from pipeline.replay.rebuild import Progress, Start, check_start, run_until
 from pipeline.replay.verify import compare
 from pipeline.replay.window import Limits, WindowLog
 from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
-from schemas.errors import SedimentError, not_found
-from schemas.ids import IndexName, LogOffset, PartitionId
+from schemas.errors import ErrorKind, SedimentError, illegal_argument, not_found
+from schemas.ids import IndexName, LogOffset, PartitionId, TopicName
 from schemas.outcomes import Result, WriteError
 from schemas.routing import partition_of
 
 JOBS_KEPT: Final = 64
-JOB_FILE: Final = ".replay.json"
-VERIFY: Final = ".verify"
 DECISION_TIMEOUT_S: Final = 60.0
 _log = logging.getLogger(__name__)
 
@@ -65,12 +63,19 @@ class Host(Protocol):
         """Where the partitions of an index lie."""
         ...
 
-    def spare_directory(self, index: IndexState, partition: PartitionId) -> Path:
-        """Where a partition grows beside the live one."""
+    @property
+    def past(self) -> Mapping[tuple[TopicName, PartitionId], LogOffset]:
+        """Partitions that are shown as they were before an offset."""
         ...
 
-    def make_worker(self, index: IndexState, partition: PartitionId, directory: Path, log: Log) -> Worker:
-        """A worker over another directory and log."""
+    def live(self, index: IndexState, partition: PartitionId) -> Worker:
+        """A partition as it is served now. Raises NOT_FOUND where the index was deleted."""
+        ...
+
+    def make_worker(
+        self, index: IndexState, partition: PartitionId, directory: Path, log: Log, metrics: Metrics | None = None
+    ) -> Worker:
+        """A worker over another directory and log, which counts by itself."""
         ...
 
     def make_machine(self, index: IndexState, partition: PartitionId) -> Materialiser:
@@ -120,8 +125,13 @@ class ReplayOperations:
         state = self._host.index_state(index)
         wanted = self._partitions(state, partition)
         start = Start(from_offset, from_timestamp_ms)
+        folder = self._host.folder(state)
         for one in wanted:
-            if not self._host.spare_directory(state, one).exists():
+            if (state.topic, one) in self._host.past:
+                raise illegal_argument(
+                    "this process shows the index as it was (log.until): replay it where it is served"
+                )
+            if directories.rebuild_of(folder, one) is None:
                 check_start(self._host.log, state.topic, one, start, LogOffset(0))
         return [self._begin("replay", state, one, partial(self._replay, state, one, rate)) for one in wanted]
 
@@ -129,31 +139,68 @@ class ReplayOperations:
         """Go on with the replays that the last process left."""
         for state in self._host.all_states():
             for one in self._partitions(state, None):
-                file = self._job_file(state, one)
-                if file.exists():
-                    rate = float(json.loads(file.read_text()).get("rate", 0))
-                    self._begin("replay", state, one, partial(self._replay, state, one, rate))
+                rebuild = directories.rebuild_of(self._host.folder(state), one)
+                if rebuild is not None:
+                    self._begin("replay", state, one, partial(self._replay, state, one, rebuild.rate))
 
     def _replay(self, state: IndexState, partition: PartitionId, rate: float, progress: Progress) -> None:
-        directory = self._host.spare_directory(state, partition)
-        self._job_file(state, partition).write_text(json.dumps({"rate": rate}))
+        folder = self._host.folder(state)
+        directory = folder / directories.spare_directory(folder, partition)
+        if directories.rebuild_of(folder, partition) is None:
+            shutil.rmtree(directory, ignore_errors=True)
+            directories.note_rebuild(folder, partition, Rebuild(directory.name, rate))
         limits = Limits(rate=rate)
-        worker = self._host.make_worker(state, partition, directory, WindowLog(self._host.log, limits))
+        worker = self._grow(state, partition, directory, limits)
+
+        def target() -> LogOffset:
+            return self._host.live(state, partition).outcomes.applied
+
         try:
             worker.start()
-            live = self._host.workers(state.name)[partition]
-            run_until(worker, lambda: live.outcomes.applied, progress, self._stop)
+            run_until(worker, target, progress, self._stop)
             limits.rate = 0
             worker.flush()
-            worker.refresh()
-            run_until(worker, lambda: live.outcomes.applied, progress, self._stop)
-            worker.refresh()
+            run_until(worker, target, progress, self._stop)
+            self._host.swap(state, partition, worker, directory)
         except BaseException:
             worker.stop()
             raise
-        self._host.swap(state, partition, worker, directory)
-        self._job_file(state, partition).unlink(missing_ok=True)
+        directories.forget_rebuild(folder, partition)
         progress.finish("done", f"rebuilt from the log: {worker.freshness().documents} documents")
+
+    def _grow(self, state: IndexState, partition: PartitionId, directory: Path, limits: Limits) -> Worker:
+        """A worker that grows aside; what an interrupted rebuild left is used, unless it is damaged."""
+        log = WindowLog(self._host.log, limits)
+        try:
+            return self._host.make_worker(state, partition, directory, log, Metrics())
+        except SedimentError as error:
+            if error.kind is not ErrorKind.DAMAGED:
+                raise
+            shutil.rmtree(directory)
+            return self._host.make_worker(state, partition, directory, log, Metrics())
+
+    def rebuild_until(self, index: IndexName, until: int, partition: int) -> tuple[str, int]:
+        """Build a partition as it was before an offset, in a directory of its own; (level 1 digest, documents).
+
+        ``log.until`` shows what was built here. Raises INVALID for an offset that the log does not have.
+        """
+        state = self._host.index_state(index)
+        number = self._partitions(state, partition)[0]
+        check_start(self._host.log, state.topic, number, Start(until), LogOffset(until))
+        check_start(self._host.log, state.topic, number, Start(), LogOffset(0))
+        end = LogOffset(until)
+        directory = self._host.folder(state) / directories.until_directory(number, until)
+        worker = self._grow(state, number, directory, Limits(until=end))
+        try:
+            worker.start()
+            now = self._clock_ms()
+            job = Job(f"until-{index}-{number}", "replay", index, number, "running", 0, 0, until, 0.0, None, now)
+            run_until(worker, lambda: end, Progress(job), self._stop)
+            worker.refresh()
+            found = worker.freshness()
+        finally:
+            worker.stop()
+        return found.digest, found.documents
 
     # ------------------------------------------------------------------ verify
     def verify(self, index: IndexName, *, partition: int | None = None, deep: bool = False) -> Sequence[Job]:
@@ -165,13 +212,12 @@ class ReplayOperations:
         return [self._begin("verify", state, one, partial(self._verify, state, one, deep)) for one in wanted]
 
     def _verify(self, state: IndexState, partition: PartitionId, deep: bool, progress: Progress) -> None:
-        directory = self._directory(state, partition, VERIFY)
+        directory = self._host.folder(state) / f"{partition}{directories.VERIFY}"
         shutil.rmtree(directory, ignore_errors=True)
-        live = self._host.workers(state.name)[partition]
+        live = self._host.live(state, partition)
         live.refresh()
         view = live.view
-        log = WindowLog(self._host.log, Limits(until=view.visible))
-        worker = self._host.make_worker(state, partition, directory, log)
+        worker = self._grow(state, partition, directory, Limits(until=view.visible))
         try:
             worker.start()
             run_until(worker, lambda: view.visible, progress, self._stop)
@@ -228,20 +274,14 @@ class ReplayOperations:
             )
         return [PartitionId(partition)]
 
-    def _directory(self, state: IndexState, partition: PartitionId, kind: str) -> Path:
-        return self._host.folder(state) / f"{partition}{kind}"
-
-    def _job_file(self, state: IndexState, partition: PartitionId) -> Path:
-        return self._host.folder(state) / f"{partition}{JOB_FILE}"
-
     # ------------------------------------------------------------------ documents
     def history(self, index: IndexName, identity: str, *, routing: str | None = None) -> Sequence[Event]:
         """The events that made a document, as far as the log reaches, oldest first."""
         state = self._host.index_state(index)
         partition = partition_of((routing or identity).encode(), state.partitions)
-        return history.history(
-            self._host.log, state.topic, partition, identity, lambda: self._host.make_machine(state, partition)
-        )
+        end = self._host.live(state, partition).outcomes.applied
+        machine = self._host.make_machine(state, partition)
+        return history.history(self._host.log, state.topic, partition, identity, machine, end)
 
     def redrive(self, index: IndexName, dead_letters: Sequence[str], *, dry_run: bool = False) -> Sequence[Redriven]:
         """Send dead letters again, in the order of their offsets."""

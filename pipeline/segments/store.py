@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pipeline.rocks.ports import Store, WriteBatch, prefix_end
 from pipeline.segments.chunks.arrays import StoredArrays
 from pipeline.segments.chunks.cache import ArrayCache
+from pipeline.segments.chunks.damage import Damage
 from pipeline.segments.chunks.deletions import pack_alive, packed_bytes, unpack_alive
 from pipeline.segments.chunks.keys import (
     BLOB,
@@ -68,8 +69,9 @@ RANGES_PER_BATCH: Final = 1000
 class SegmentStore:
     """The segments of one partition. ``put``, ``new_segment_id`` and ``reader_arrays`` may be called from any thread, the rest from the worker's."""
 
-    def __init__(self, store: Store, cache: ArrayCache) -> None:
+    def __init__(self, store: Store, cache: ArrayCache, damage: Damage | None = None) -> None:
         self._store = store
+        self._damage = damage or Damage()
         self._cache = cache
         self._space = cache.space()
         self._lock = threading.Lock()
@@ -258,7 +260,7 @@ class SegmentStore:
     def reader_arrays(self, stored: StoredSegment) -> StoredArrays:
         """The segment's arrays, read when first used. While the answer lives, its chunks are not deleted."""
         segment = stored.meta.id
-        arrays = StoredArrays(stored, self._store, self._cache, self._space)
+        arrays = StoredArrays(stored, self._store, self._cache, self._space, self._damage)
         with self._lock:
             assert segment in self._descriptors, "the segment was dropped"
             self._readers[segment] += 1

@@ -35,6 +35,7 @@ class PartitionView:
     schema_version: int
     mapping: IndexMapping
     segments: Sequence[SegmentView]
+    digest: NDArray[np.uint64] | None = None  # level 1, as it was kept; None where it is not (dead letters, tests)
 
     @property
     def documents(self) -> int:

@@ -237,6 +237,18 @@ VERIFICATIONS = Counter(
     labels=("index", "outcome"),
     meaning="partitions compared with their rebuild, by outcome: equal, different",
 )
+SAMPLES = Counter(
+    name="sediment_samples_total",
+    unit="samples",
+    labels=("index", "outcome"),
+    meaning="samples of a partition compared with its log in the background, by outcome: equal, different",
+)
+DAMAGED = Counter(
+    name="sediment_damaged_partitions_total",
+    unit="partitions",
+    labels=("index",),
+    meaning="partitions whose files were damaged and that were rebuilt from the log",
+)
 PARTITION_DIGEST = Gauge(
     name="sediment_partition_digest",
     unit="number",

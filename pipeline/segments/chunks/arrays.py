@@ -1,6 +1,6 @@
 """A stored segment as a mapping of arrays: each is read, checked and joined when it is first asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -9,10 +9,12 @@ from typing_extensions import override
 
 from pipeline.rocks.ports import Store
 from pipeline.segments.chunks.cache import ArrayCache, CacheKey
+from pipeline.segments.chunks.damage import Damage
 from pipeline.segments.chunks.keys import chunk_key
 from pipeline.segments.chunks.pieces import padded, read_chunks
 from pipeline.segments.format import Array
 from pipeline.segments.manifest import StoredArray, StoredSegment
+from schemas.errors import SedimentError
 from schemas.limits import CHUNK_BYTES
 
 
@@ -23,19 +25,22 @@ class StoredArrays(Mapping[str, Array]):
     the segment's chunks stay in the store, also where the segment was dropped.
     """
 
-    def __init__(self, stored: StoredSegment, store: Store, cache: ArrayCache, space: int) -> None:
+    def __init__(
+        self, stored: StoredSegment, store: Store, cache: ArrayCache, space: int, damage: Damage | None = None
+    ) -> None:
         self._stored = stored
         self._arrays = {array.name: array for array in stored.arrays}
         self._store = store
         self._cache = cache
         self._space = space
+        self._damage = damage or Damage()
 
     @override
     def __getitem__(self, name: str) -> Array:
         """Raises KeyError for a name the segment does not have, DAMAGED where its bytes are not what was written."""
         array = self._arrays[name]
         key = CacheKey(self._space, self._stored.meta.id, name)
-        return self._cache.get(key, partial(self._load, array))
+        return self._read(key, partial(self._load, array))
 
     @override
     def __contains__(self, name: object) -> bool:
@@ -89,4 +94,11 @@ class StoredArrays(Mapping[str, Array]):
                 what=f"array {array.name} from byte {start} of segment {segment}",
             )
 
-        return self._cache.get(CacheKey(self._space, segment, array.name, number), load)
+        return self._read(CacheKey(self._space, segment, array.name, number), load)
+
+    def _read(self, key: CacheKey, load: Callable[[], Array]) -> Array:
+        try:
+            return self._cache.get(key, load)
+        except SedimentError as error:
+            self._damage.report(error)
+            raise
