@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from query_api.console.routes import add_console
-from query_api.elastic.admin import cat, cluster, indices, operations, sediment
+from query_api.elastic.admin import analyze, cat, cluster, indices, operations, sediment
 from query_api.elastic.reading import search
 from query_api.elastic.wire.asgi import ElasticApp
 from query_api.elastic.wire.router import Route, Router
@@ -24,6 +24,7 @@ def routes() -> list[Route]:
         sediment.ROUTES,
         operations.ROUTES,
         indices.ROUTES,
+        analyze.ROUTES,
         documents.ROUTES,
         bulk.ROUTES,
         search.ROUTES,

@@ -393,6 +393,12 @@ def _check_same(old: Field, new: Field) -> None:
             raise illegal_argument(
                 f"Mapper for [{old.path}] conflicts with existing mapper:\n\tCannot update parameter [{name}] from [{before}] to [{after}]"
             )
+    for name in ("normalizer", "position_increment_gap"):
+        before, after = (str(one.parameters.get(name, "null")) for one in (old, new))
+        if before != after:
+            raise illegal_argument(
+                f"Mapper for [{old.path}] conflicts with existing mapper:\n\tCannot update parameter [{name}] from [{before}] to [{after}]"
+            )
 
 
 def checked(mapping: IndexMapping, fields_max: int) -> IndexMapping:

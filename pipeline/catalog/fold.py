@@ -72,7 +72,7 @@ def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tup
             index=command.name,
             index_uuid=existing.uuid,
         )
-    parsed = replace(_parsed(command.mappings), analysis=analysis_of(command.settings))
+    parsed = replace(parsed_mapping(command.mappings), analysis=analysis_of(command.settings))
     mapping = checked(parsed, fields_max(command.settings))
     _check_tree(mapping.fields, mapping.fields)
     index = IndexState(
@@ -105,7 +105,7 @@ def _delete(state: CatalogState, command: DeleteIndex) -> tuple[CatalogState, Ou
     return replace(state, indices=kept, versions=versions, refused=refused), None
 
 
-def _parsed(mappings: Mapping[str, Any]) -> IndexMapping:
+def parsed_mapping(mappings: Mapping[str, Any]) -> IndexMapping:
     """A mapping in REST form. Whatever is wrong with it is INVALID: the fold reads what users wrote, and must survive it."""
     try:
         return parse_mapping(mappings)
@@ -115,7 +115,7 @@ def _parsed(mappings: Mapping[str, Any]) -> IndexMapping:
 
 def _put_mapping(state: CatalogState, command: PutMapping) -> tuple[CatalogState, Outcome]:
     index = index_by_uuid(state, command.uuid)
-    update = _parsed(command.mappings)
+    update = parsed_mapping(command.mappings)
     merged = merge_mappings(index.mapping, update, fields_max(index.settings))
     _check_tree(merged.fields, update.fields)
     if merged == index.mapping:
@@ -170,7 +170,7 @@ def _unknown_fields(mapping: IndexMapping, proposed: Mapping[str, Mapping[str, A
     properties = {path: definition for path, definition in proposed.items() if path not in mapping.fields}
     if not properties:
         return {}
-    parsed = _parsed({"properties": properties})
+    parsed = parsed_mapping({"properties": properties})
     added = {path: one for path, one in parsed.fields.items() if path not in mapping.fields}
     _check_tree({**parsed.fields, **mapping.fields}, added)
     return added

@@ -253,7 +253,12 @@ def _live_values(values: NDArray[Any], column: Numbers | Ordinals, part: _Input)
 
 def warm() -> None:
     """Compile the kernels of text analysis and of segments: build, read and merge a small segment of every kind of field."""
-    kinds = {"t": {"type": "text"}, "e": {"type": "text", "analyzer": "english"}, "k": {"type": "keyword"}, "n": {"type": "long"}}
+    kinds = {
+        "t": {"type": "text"},
+        "e": {"type": "text", "analyzer": "english"},
+        "k": {"type": "keyword"},
+        "n": {"type": "long"},
+    }
     mapping = parse_mapping({"properties": kinds})
     rows = np.arange(2, dtype=np.int32)
     words = ByteColumn.of([b"one two", "zwei drei Straße".encode()])

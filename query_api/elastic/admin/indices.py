@@ -1,20 +1,19 @@
-"""Routes of indices: create, delete, get, mapping, settings, refresh and its like, _analyze."""
+"""Routes of indices: create, delete, get, mapping, settings, refresh and its like."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pipeline.analysis.analyzer import POSITION_GAP, Analyzer
-from pipeline.analysis.registry import build_analyzer
+from pipeline.analysis.definitions.analyzer_set import analyzer_set
 from pipeline.catalog.state import IndexState
+from pipeline.ingest.indices import check_analysis
 from query_api.elastic.admin import settings as index_settings
 from query_api.elastic.wire import errors
 from query_api.elastic.wire.call import Call, Reply, token_of
 from query_api.elastic.wire.names import (
     OPTIONS,
     check_name,
-    exact,
     missing,
     options_of,
     resolve,
@@ -24,25 +23,12 @@ from query_api.elastic.wire.router import Route, Where, route
 from query_api.fanout.freshness import freshness_of, status_of
 from query_api.fanout.services import Services
 from schemas.errors import SedimentError, illegal_argument, invalid
-from schemas.mapping import Field, FieldType, IndexMapping, parse_mapping, render_mapping
+from schemas.mapping import Field, IndexMapping, parse_mapping, render_mapping
 
 ACKNOWLEDGED: Mapping[str, Any] = {"acknowledged": True}
 SEGMENTS_ANY = (1 << 31) - 1
 CREATED_SECONDS = 30.0  # how long an answer waits for the partitions of a new index
 LIVE_POLL_SECONDS = 0.005
-ANALYZED_TOKENS_MAX = 10_000  # of one _analyze (index.analyze.max_token_count)
-_WORD_ANALYZERS = frozenset({"simple", "whitespace", "keyword", "stop"})  # whose tokens are of the type ``word``
-_ANALYZE_FIELDS = {
-    "analyzer",
-    "text",
-    "field",
-    "tokenizer",
-    "filter",
-    "char_filter",
-    "explain",
-    "attributes",
-    "normalizer",
-}
 
 
 def states(services: Services, call: Call, **defaults: bool) -> list[IndexState]:
@@ -66,6 +52,7 @@ def create_index(services: Services, call: Call) -> Reply:
         raise invalid("mapper_parsing", f"Failed to parse mapping: expected an object but found [{token_of(mappings)}]")
     wanted = index_settings.normalise(body.get("settings") or {})
     parse_mapping(mappings)  # refused here rather than after it has reached the control log
+    check_analysis({k: v for k, v in wanted.items() if v is not None}, mappings)
     state = services.indices.create(name, {k: v for k, v in wanted.items() if v is not None}, mappings)
     live = _wait_until_live(services, state, min(call.seconds("timeout", CREATED_SECONDS), CREATED_SECONDS))
     return Reply({"acknowledged": True, "shards_acknowledged": live, "index": name})
@@ -145,8 +132,9 @@ def get_mapping(services: Services, call: Call) -> Reply:
 def put_mapping(services: Services, call: Call) -> Reply:
     """Add fields to mappings."""
     body = call.required_object()
-    parse_mapping(body)
+    update = parse_mapping(body)
     for state in states(services, call, allow_no_indices=False):
+        analyzer_set(state.mapping.analysis).check_mapping(update)
         services.indices.put_mapping(state.name, body)
     return Reply(ACKNOWLEDGED)
 
@@ -226,74 +214,6 @@ def clear_cache(services: Services, call: Call) -> Reply:
     return _on_partitions(services, call, lambda searcher: None)
 
 
-def analyze(services: Services, call: Call) -> Reply:
-    """The terms that an analyzer makes of a text."""
-    body = {**{k: call.text(k) for k in ("analyzer", "text", "field") if call.text(k)}, **call.json_object()}
-    for name in body:
-        if name not in _ANALYZE_FIELDS:
-            raise invalid("x_content_parse", f"[analyze_request] unknown field [{name}]")
-    for name in ("tokenizer", "filter", "char_filter", "normalizer"):
-        if body.get(name):
-            raise illegal_argument(f"[{name}] is not supported yet in _analyze: name a built-in [analyzer]")
-    texts = body.get("text")
-    texts = [texts] if isinstance(texts, str) else texts
-    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
-        raise invalid("action_request_validation", "Validation Failed: 1: text is missing;")
-    name = _analyzer_name(services, call, body)
-    tokens = _tokens(build_analyzer(name), texts)
-    limit = _tokens_max(services, call)
-    if len(tokens) > limit:
-        raise illegal_argument(
-            f"The number of tokens produced by calling _analyze has exceeded the allowed maximum of [{limit}]. "
-            "This limit can be set by changing the [index.analyze.max_token_count] index level setting."
-        )
-    if body.get("explain") in (True, "true"):
-        return Reply({"detail": {"custom_analyzer": False, "analyzer": {"name": name, "tokens": tokens}}})
-    return Reply({"tokens": tokens})
-
-
-def _tokens_max(services: Services, call: Call) -> int:
-    name = call.path.get("index")
-    state = None if name is None else exact(services.indices, name)
-    text = "" if state is None else state.setting("analyze.max_token_count", "")
-    return int(text) if text.isdigit() else ANALYZED_TOKENS_MAX
-
-
-def _tokens(analyzer: Analyzer, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The tokens of several values of a field: offsets go on after each value, positions leave a gap."""
-    tokens: list[dict[str, Any]] = []
-    position, shift = 0, 0
-    for text in texts:
-        tokens += [
-            {
-                "token": t.term,
-                "start_offset": t.start_offset + shift,
-                "end_offset": t.end_offset + shift,
-                "type": "word" if analyzer.name in _WORD_ANALYZERS else _token_type(t.term),
-                "position": t.position + position,
-            }
-            for t in analyzer.analyze(text)
-        ]
-        position = (tokens[-1]["position"] + POSITION_GAP + 1) if tokens else 0
-        shift += len(text.encode("utf-16-le", "replace")) // 2 + 1
-    return tokens
-
-
-def _token_type(term: str) -> str:
-    return "<NUM>" if term.isascii() and term.replace(".", "").replace(",", "").isdigit() else "<ALPHANUM>"
-
-
-def _analyzer_name(services: Services, call: Call, body: Mapping[str, Any]) -> str:
-    if isinstance(body.get("analyzer"), str):
-        return str(body["analyzer"])
-    name = call.path.get("index")
-    state = None if name is None else exact(services.indices, name)
-    one = state.mapping.get(str(body.get("field"))) if state is not None else None
-    if one is None:
-        return "standard"
-    return one.analyzer if one.type is FieldType.TEXT else "keyword"
-
-
 _FLAT = OPTIONS | {"flat_settings", "local", "include_defaults", "include_type_name"}
 _WAIT = {"wait_for_active_shards", "include_type_name"}
 _MAPPING = OPTIONS | {"local", "include_type_name", "write_index_only"}
@@ -324,6 +244,4 @@ ROUTES: Sequence[Route] = (
         )
         for prefix in ("", "/{index}")
     ),
-    route("GET POST", "/_analyze", analyze, {"index", "analyzer", "text", "field"}),
-    route("GET POST", "/{index}/_analyze", analyze, {"analyzer", "text", "field"}),
 )

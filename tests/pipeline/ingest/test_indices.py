@@ -262,5 +262,6 @@ def test_a_service_needs_no_records_to_be_empty(world: World) -> None:
         return propose(command, timeout_s)
 
     world.catalog.propose = refuse  # type: ignore[method-assign]
-    world.refused(mappings={"properties": {"a": {"type": "nonsense"}}})
+    two = {name: {"type": "long"} for name in "ab"}
+    world.refused(settings={"mapping.total_fields.limit": 1}, mappings={"properties": two})
     assert world.log.topic(TopicName("t.books")) is not None
