@@ -6,7 +6,7 @@ A search has three steps, so that scores do not depend on how an index is split 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.ids import NO_OFFSET, IndexName, LogOffset, PartitionId
 
@@ -42,8 +42,7 @@ class Statistics:
         return Statistics(self.documents + other.documents, fields, terms)
 
 
-@dataclass(frozen=True, slots=True)
-class RowHit:
+class RowHit(NamedTuple):
     """A row among the best of its partition, not fetched yet. ``sort`` holds comparable keys (bytes for keywords, int, float,
     None for missing); ties are broken by (partition, offset).
     """

@@ -23,9 +23,19 @@ from pipeline.search.fetch import fetch_hits
 from pipeline.search.queries.compile import compile_query
 from pipeline.search.queries.evaluate import SegmentQueries
 from pipeline.search.queries.expand import expand
-from pipeline.search.queries.plan import Combine, Constant, Context, Everything, Plan, expanding_leaves
+from pipeline.search.queries.plan import (
+    Combine,
+    Constant,
+    Context,
+    Everything,
+    NumberSet,
+    Plan,
+    TermSet,
+    children_of,
+    expanding_leaves,
+)
 from pipeline.search.queries.selection import Matches, Selection, constant
-from pipeline.search.queries.top import Heap, TopSearch, in_order, shape_of
+from pipeline.search.queries.top import FieldTable, Heap, TopSearch, in_order, shape_of
 from pipeline.search.sort import Rows, Sorter
 from pipeline.search.statistics import Weights, gather
 from pipeline.segments.view import PartitionView
@@ -35,7 +45,9 @@ from schemas.query import Node, SearchRequest, SortKey
 from schemas.results import FetchedHit, QueryResult, RowHit, Statistics
 
 COUNT_ALL: Final = np.iinfo(np.int64).max
-PLANS_KEPT: Final = 16
+PLANS_KEPT: Final = 256
+LARGE_PLANS_KEPT: Final = 4
+SMALL_SET_MAX: Final = 256
 
 
 @dataclass(slots=True)
@@ -45,6 +57,28 @@ class _Found:
     total: int = 0
     timed_out: bool = False
     terminated_early: bool = False
+
+
+@dataclass(slots=True)
+class Bound:
+    """A query's plan under the statistics of the whole index."""
+
+    statistics: Statistics
+    plan: Plan
+    weights: Weights
+    search: TopSearch | None = None
+    looked: bool = False  # whether ``search`` says if there is a quick way
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A query tree that met a view: its plan, this partition's statistics for it, and what followed from statistics last."""
+
+    node: Node  # held, so that its identity stays its own
+    now_ms: int
+    plan: Plan
+    statistics: Statistics | None = None
+    bound: Bound | None = None
 
 
 class Searcher:
@@ -60,7 +94,8 @@ class Searcher:
         self._clock = clock
         kept = cache or SearchCache()
         self._segments = [SegmentQueries(i, s, kept) for i, s in enumerate(view.segments)]
-        self._plans: dict[int, tuple[Node, int, Plan]] = {}
+        self._plans: dict[int, Prepared] = {}
+        self._tables: dict[str, FieldTable] = {}
         self._in_order, self._ordered = in_order(self._segments)
 
     @property
@@ -80,19 +115,37 @@ class Searcher:
 
     def compile(self, node: Node, now_ms: int) -> Plan:
         """The plan of a query. Raises ``SedimentError`` where the query does not fit the mapping."""
+        return self._prepared(node, now_ms).plan
+
+    def _prepared(self, node: Node, now_ms: int) -> Prepared:
+        """A query tree that met this view; the steps of one search, and a request that is asked again, prepare it once."""
         kept = self._plans.get(id(node))
-        if kept is not None and kept[0] is node and kept[1] == now_ms:
-            return kept[2]  # the steps of one search compile the same tree
-        plan = compile_query(node, Context(self.view.mapping, self.view.index, now_ms))
-        if len(self._plans) >= PLANS_KEPT:
+        if kept is not None and kept.node is node and kept.now_ms == now_ms:
+            return kept
+        prepared = Prepared(node, now_ms, compile_query(node, Context(self.view.mapping, self.view.index, now_ms)))
+        if len(self._plans) >= (PLANS_KEPT if is_small(prepared.plan) else LARGE_PLANS_KEPT):
             self._plans.clear()
-        self._plans[id(node)] = (node, now_ms, plan)
-        return plan
+        self._plans[id(node)] = prepared
+        return prepared
+
+    def _bound(self, node: Node, now_ms: int, statistics: Statistics) -> Bound:
+        """A prepared query that met the statistics of the whole index."""
+        prepared = self._prepared(node, now_ms)
+        bound = prepared.bound
+        if bound is None or bound.statistics is not statistics:
+            plan = expand(prepared.plan, statistics)
+            bound = prepared.bound = Bound(statistics, plan, Weights(statistics, self.view.mapping))
+        return bound
 
     # ------------------------------------------------------------------ statistics
 
     def statistics(self, request: SearchRequest) -> Statistics:
         """How frequent the terms of the request are here."""
+        if not request.highlight and request.post_filter is None:
+            prepared = self._prepared(request.query, request.now_ms)
+            if prepared.statistics is None:
+                prepared.statistics = gather((prepared.plan,), self._segments, self.view.documents)
+            return prepared.statistics
         nodes = [request.query, *(h.query for h in request.highlight if h.query is not None)]
         plans = [self.compile(node, request.now_ms) for node in nodes]
         if request.post_filter is not None:
@@ -118,20 +171,19 @@ class Searcher:
 
     def query(self, request: SearchRequest, statistics: Statistics) -> QueryResult:
         """The best ``offset + size`` rows, the total, aggregation partials."""
-        plan = expand(self.compile(request.query, request.now_ms), statistics)
-        weights = Weights(statistics, self.view.mapping)
+        bound = self._bound(request.query, request.now_ms, statistics)
+        plan, weights = bound.plan, bound.weights
         if request.search_after or not is_by_score(request.sort):
             return self._by_keys(request, plan, weights)
-        heap = Heap(max(1, request.offset + request.size))
+        heap = Heap(request.offset + request.size)
         found = _Found()
         aggregations: Mapping[str, Any] = {}
-        pruned = self._pruned(request, plan, weights, heap)
+        pruned = self._pruned(request, bound, heap)
         if pruned is None:
             found, aggregations = self._every(request, plan, weights, heap.push, scored=True)
             pruned = found.total
-        ranked = heap.ranked() if request.offset + request.size else []
-        hits = [RowHit(r.segment, r.document, r.score, tuple(r.score for _ in request.sort), r.offset) for r in ranked]
-        best = ranked[0].score if ranked else None
+        hits = heap.hits(with_sort=bool(request.sort))
+        best = hits[0].score if hits else None
         return self._result(request, pruned, found, best, hits, aggregations)
 
     def _result(
@@ -157,24 +209,38 @@ class Searcher:
             terminated_early=found.terminated_early,
         )
 
-    def _pruned(self, request: SearchRequest, plan: Plan, weights: Weights, heap: Heap) -> int | None:
+    def _pruned(self, request: SearchRequest, bound: Bound, heap: Heap) -> int | None:
         """Fill the heap the quick way and return the total (above ``track_total_hits``: any number); None: there is none."""
         if request.aggregations or request.min_score is not None or request.terminate_after:
             return None
+        limit = request.track_total_hits
+        wanted = COUNT_ALL if limit < 0 else limit + 1 if limit else 0
         if request.post_filter is not None:
-            after = expand(self.compile(request.post_filter, request.now_ms), weights.statistics)
-            plan = Combine(must=(plan,), filter=(after,))
-        wanted = COUNT_ALL if request.track_total_hits < 0 else request.track_total_hits
-        wanted = wanted if wanted in {0, COUNT_ALL} else wanted + 1
-        if isinstance(plan, Everything | Constant):
-            return self._same_score(plan, heap)
+            after = expand(self.compile(request.post_filter, request.now_ms), bound.statistics)
+            plan = Combine(must=(bound.plan,), filter=(after,))
+            search = self._search(plan, bound.weights)
+        else:
+            plan = bound.plan
+            if not bound.looked:
+                bound.search = self._search(plan, bound.weights)
+                bound.looked = True
+            search = bound.search
+        if search is not None:
+            return search.run(heap, wanted)
+        return self._same_score(plan, heap) if isinstance(plan, Everything | Constant) else None
+
+    def _search(self, plan: Plan, weights: Weights) -> TopSearch | None:
+        """The quick way for a plan, if there is one."""
         shape = shape_of(plan, self.view.mapping)
         if shape is None:
             return None
-        search = TopSearch(shape, weights, self._in_order, ordered=self._ordered)
-        if request.offset + request.size == 0:
-            return search.count(wanted)
-        return search.run(heap, wanted)
+        return TopSearch(shape, weights, self._in_order, self._table(shape.terms[0].field), ordered=self._ordered)
+
+    def _table(self, path: str) -> FieldTable:
+        table = self._tables.get(path)
+        if table is None:
+            table = self._tables[path] = FieldTable(path, self._in_order)
+        return table
 
     def _same_score(self, plan: Everything | Constant, heap: Heap) -> int:
         """All matches have one score: the first rows are the best."""
@@ -270,9 +336,14 @@ class Searcher:
 
     def fetch(self, request: SearchRequest, hits: Sequence[RowHit], statistics: Statistics) -> Sequence[FetchedHit]:
         """The rows as they are shown, in the order given."""
-        plan = expand(self.compile(request.query, request.now_ms), statistics)
-        weights = Weights(statistics, self.view.mapping)
-        return fetch_hits(self.view, self._segments, request, plan, weights, hits)
+        bound = self._bound(request.query, request.now_ms, statistics)
+        return fetch_hits(self.view, self._segments, request, bound.plan, bound.weights, hits)
+
+
+def is_small(plan: Plan) -> bool:
+    """Whether a plan may be kept at little cost."""
+    held = plan.terms if isinstance(plan, TermSet) else plan.values if isinstance(plan, NumberSet) else ()
+    return len(held) <= SMALL_SET_MAX and all(map(is_small, children_of(plan)))
 
 
 def is_by_score(sort: Sequence[SortKey]) -> bool:

@@ -138,6 +138,22 @@ class SegmentQueries:
             found = found.without(self._filter(part))
         return found
 
+    def allowed(self, limits: Sequence[Combine]) -> Selection:
+        """The live documents within filters, remembered: the same combination of filters recurs with other words."""
+        if not limits:
+            return self.alive
+        key = (self._segment, self.view.deletes, tuple(limits))
+
+        def look() -> Selection:
+            found = self.alive
+            for limit in limits:
+                found = found.both(self.restriction(limit))
+            if found.everything or found.nothing:
+                return found
+            return Selection(self.size, mask=found.as_mask())
+
+        return self._cache.get_mask(key, self.size, look)
+
     def _filter(self, plan: Plan) -> Selection:
         """A filter's documents; leaves with postings are remembered, as filters recur where queries do not."""
         inner = plan.inner if isinstance(plan, Constant) else plan

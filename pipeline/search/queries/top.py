@@ -7,23 +7,41 @@ scored wholly by ``evaluate``. Both ways give the same documents with the same s
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.analysis.scratch import frozen
-from pipeline.search.kernels.top_kernels import count_any, push_scores, top_of_all, top_of_any, top_of_term
+from pipeline.search.kernels.top_kernels import push_scores
+from pipeline.search.kernels.view_kernels import (
+    ALIVE,
+    BITS,
+    BLOCKS,
+    COLUMNS,
+    DATA,
+    DATA_SIZE,
+    DOCUMENTS,
+    IMPACT,
+    LAST,
+    NORMS,
+    NUMBER,
+    OFFSET,
+    OFFSETS,
+    sort_best_first,
+    top_of_view,
+)
 from pipeline.search.queries.evaluate import SegmentQueries, TermWeights
 from pipeline.search.queries.plan import Combine, Plan, TermScore
 from pipeline.search.queries.selection import Matches
 from pipeline.segments.columns.postings import Postings
+from pipeline.segments.columns.terms import Terms
 from schemas.mapping import INVERTED_TYPES, IndexMapping
+from schemas.results import RowHit
 
-NO_MASK = frozen(np.empty(0, np.bool_))
+TERMS_KEPT: Final = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A document among the best: its score, its segment's number, its document number, its record's offset."""
 
     score: float
@@ -33,30 +51,35 @@ class Ranked:
 
 
 class Heap:
-    """The k best documents so far; of equal scores, those of lower offsets. k is at least 1."""
+    """The k best documents so far; of equal scores, those of lower offsets. k may be 0."""
 
     def __init__(self, k: int) -> None:
         self.scores = np.zeros(k, np.float32)
         self.offsets = np.zeros(k, np.int64)
         self.rows = np.zeros(k, np.int64)
         self.size = 0
+        self.sorted = False
 
     def push(self, segment: SegmentQueries, matches: Matches) -> None:
         """Offer all matches of a segment."""
+        if len(self.scores) == 0:
+            return
+        self.sorted = False
         self.size = push_scores(
             matches.documents, matches.scores, segment.reader.offsets(), segment.number << 32,
             self.scores, self.offsets, self.rows, self.size,
         )  # fmt: skip
 
-    def ranked(self) -> list[Ranked]:
-        """Best first."""
+    def hits(self, *, with_sort: bool = False) -> list[RowHit]:
+        """Best first; the score is the sort value too, where there is one."""
         size = self.size
-        order = np.lexsort((self.offsets[:size], -self.scores[:size]))
-        scores, rows, offsets = self.scores[order].tolist(), self.rows[order].tolist(), self.offsets[order].tolist()
-        return [
-            Ranked(score, row >> 32, row & 0xFFFFFFFF, offset)
-            for score, row, offset in zip(scores, rows, offsets, strict=True)
-        ]
+        if not self.sorted:
+            sort_best_first(self.scores, self.offsets, self.rows, size)
+            self.sorted = True
+        found = zip(self.scores[:size].tolist(), self.rows[:size].tolist(), self.offsets[:size].tolist(), strict=True)
+        if with_sort:
+            return [RowHit(row >> 32, row & 0xFFFFFFFF, score, (score,), offset) for score, row, offset in found]
+        return [RowHit(row >> 32, row & 0xFFFFFFFF, score, (), offset) for score, row, offset in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,116 +121,103 @@ def _limits(plan: Combine) -> tuple[Combine, ...]:
     return (Combine(filter=plan.filter, must_not=plan.must_not),)
 
 
-@dataclass(frozen=True, slots=True)
-class _Blocks:
-    """A shape's terms in one segment: where their blocks lie; which documents count."""
+class FieldTable:
+    """Where the arrays of one field lie in every segment of a view (see ``view_kernels``), and what is known of its terms."""
 
-    segment: SegmentQueries
-    postings: Postings
-    first: NDArray[np.int64]
-    end: NDArray[np.int64]
-    weights: NDArray[np.float32]
-    df: NDArray[np.int64]
-    mask: NDArray[np.bool_]
+    def __init__(self, path: str, segments: Sequence[SegmentQueries]) -> None:
+        self.rows = np.zeros((len(segments), COLUMNS), np.int64)
+        self._dictionaries: list[tuple[Terms, Postings] | None] = []
+        self._kept: list[object] = []  # the arrays whose addresses are in the table
+        self._terms: dict[bytes, NDArray[np.int64]] = {}
+        for place, segment in enumerate(segments):
+            terms, postings = segment.reader.terms(path), segment.reader.postings(path)
+            if terms is None or postings is None:
+                self._dictionaries.append(None)
+                continue
+            self._dictionaries.append((terms, postings))
+            self._fill(self.rows[place], segment, postings, segment.norms(path))
+
+    def _fill(
+        self, row: NDArray[np.int64], segment: SegmentQueries, postings: Postings, norms: NDArray[np.uint8]
+    ) -> None:
+        offsets = segment.reader.offsets()
+        arrays = {
+            DATA: postings.data, LAST: postings.block_last, OFFSET: postings.block_offset, BITS: postings.block_bits,
+            IMPACT: postings.block_impact, NORMS: norms, OFFSETS: offsets,
+        }  # fmt: skip
+        if segment.view.dead:
+            arrays[ALIVE] = segment.view.alive
+        for column, array in arrays.items():
+            assert array.flags.c_contiguous
+            row[column] = address(array)
+        row[DATA_SIZE], row[BLOCKS] = len(postings.data), len(postings.block_last)
+        row[DOCUMENTS], row[NUMBER] = segment.size, segment.number
+        self._kept.append(arrays)
+
+    def blocks(self, term: bytes) -> NDArray[np.int64]:
+        """int64[segments, 3]: first block, end block and df of a term in every segment; zeros where it is not there."""
+        found = self._terms.get(term)
+        if found is None:
+            found = np.zeros((len(self._dictionaries), 3), np.int64)
+            for place, known in enumerate(self._dictionaries):
+                number = -1 if known is None else known[0].lookup(term)
+                if known is not None and number >= 0:
+                    postings = known[1]
+                    found[place] = postings.block_term[number], postings.block_term[number + 1], postings.df[number]
+            if len(self._terms) >= TERMS_KEPT:
+                self._terms.clear()
+            self._terms[term] = found
+        return found
+
+
+def address(array: NDArray[Any]) -> int:
+    """Where an array's bytes lie. The array must be kept alive while they are read."""
+    found: int = array.__array_interface__["data"][0]
+    return found
 
 
 class TopSearch:
     """One pruned search over the segments of a view."""
 
     def __init__(
-        self, shape: Shape, weights: TermWeights, segments: Sequence[SegmentQueries], *, ordered: bool
+        self, shape: Shape, weights: TermWeights, segments: Sequence[SegmentQueries], table: FieldTable, *, ordered: bool
     ) -> None:
         self._shape = shape
-        self._weights = weights
+        self._segments = segments
+        self._table = table
         self._ordered = ordered
-        self._blocks = [b for s in segments if (b := self._blocks_of(s)) is not None]
+        self._blocks = np.stack([table.blocks(t.term) for t in shape.terms])
+        self._inverse = weights.inverse(shape.terms[0].field)
+        self._weights = np.array([weights.of(t) for t in shape.terms], np.float32)
+        self._no_masks = np.zeros(len(segments), np.int64)
 
-    def _blocks_of(self, segment: SegmentQueries) -> _Blocks | None:
-        """None: nothing matches in this segment."""
-        found = [(t, segment.postings_of(t.field, t.term)) for t in self._shape.terms]
-        known = [(t, f) for t, f in found if f is not None]
-        if not known or (self._shape.every and len(known) < len(found)):
-            return None
-        mask = self._mask(segment)
-        if mask is None:
-            return None
-        known.sort(key=lambda pair: pair[1][3])  # the rarest first
-        return _Blocks(
-            segment,
-            known[0][1][0],
-            np.array([f[1] for _, f in known], np.int64),
-            np.array([f[2] for _, f in known], np.int64),
-            np.array([self._weights.of(t) for t, _ in known], np.float32),
-            np.array([f[3] for _, f in known], np.int64),
-            mask,
-        )
-
-    def _mask(self, segment: SegmentQueries) -> NDArray[np.bool_] | None:
-        """The documents that count; empty: all do; None: none does."""
-        allowed = segment.alive
-        for limit in self._shape.limits:
-            allowed = allowed.both(segment.restriction(limit))
-        if allowed.nothing:
-            return None
-        return NO_MASK if allowed.everything else frozen(allowed.as_mask())
-
-    def count(self, wanted: int) -> int:
-        """How many documents match; any number from ``wanted`` on means: at least so many."""
-        if not self._shape.every and self._greatest_df() >= wanted:
-            return wanted
-        if self._shape.every:
-            heap = Heap(1)
-            return self._top_of_all(heap, wanted)
-        total = 0
-        for b in self._blocks:
-            if len(b.first) == 1 and len(b.mask) == 0:
-                total += int(b.df[0])
-            else:
-                total += count_any(
-                    b.postings.data, b.postings.block_last, b.postings.block_offset, b.postings.block_bits,
-                    b.first, b.end, b.mask, b.segment.size, wanted - total,
-                )  # fmt: skip
-            if total >= wanted:
-                break
-        return total
-
-    def _greatest_df(self) -> int:
-        """At least so many documents match, as far as is known without looking."""
-        return sum(int(b.df.max()) for b in self._blocks if len(b.mask) == 0)
+    def _masks(self) -> tuple[NDArray[np.int64], Sequence[NDArray[np.bool_]]]:
+        """By segment: the address of a mask of the documents that count, 0 where all live ones do, -1 where none; and the masks."""
+        if not self._shape.limits:
+            return self._no_masks, ()
+        masks: list[NDArray[np.bool_]] = []
+        found = np.zeros(len(self._segments), np.int64)
+        for place, segment in enumerate(self._segments):
+            allowed = segment.allowed(self._shape.limits)
+            if allowed.nothing:
+                found[place] = -1
+            elif not allowed.everything:
+                masks.append(allowed.as_mask())
+                found[place] = address(masks[-1])
+        return found, masks
 
     def run(self, heap: Heap, wanted: int) -> int:
-        """Fill the heap; returns the count as ``count`` does (0 where ``wanted`` is 0)."""
-        if self._shape.every:
-            return self._top_of_all(heap, wanted)
-        total = self.count(wanted) if wanted else 0
-        inverse = self._weights.inverse(self._shape.terms[0].field)
-        for b in self._blocks:
-            p, norms, offsets = b.postings, b.segment.norms(self._shape.terms[0].field), b.segment.reader.offsets()
-            if len(b.first) == 1:
-                heap.size = top_of_term(
-                    p.data, p.block_last, p.block_offset, p.block_bits, p.block_impact,
-                    int(b.first[0]), int(b.end[0]), b.weights[0], inverse, norms, b.mask, offsets,
-                    b.segment.number << 32, self._ordered, heap.scores, heap.offsets, heap.rows, heap.size,
-                )  # fmt: skip
-                continue
-            heap.size = top_of_any(
-                p.data, p.block_last, p.block_offset, p.block_bits, p.block_impact, b.first, b.end, b.weights,
-                inverse, norms, b.mask, offsets, b.segment.number << 32, self._ordered,
-                heap.scores, heap.offsets, heap.rows, heap.size,
-            )  # fmt: skip
-        return total
-
-    def _top_of_all(self, heap: Heap, wanted: int) -> int:
-        inverse = self._weights.inverse(self._shape.terms[0].field)
-        hits = 0
-        for b in self._blocks:
-            p, norms, offsets = b.postings, b.segment.norms(self._shape.terms[0].field), b.segment.reader.offsets()
-            heap.size, hits = top_of_all(
-                p.data, p.block_last, p.block_offset, p.block_bits, p.block_impact, b.first, b.end, b.weights,
-                inverse, norms, b.mask, offsets, b.segment.number << 32, self._ordered,
-                heap.scores, heap.offsets, heap.rows, heap.size, hits, wanted,
-            )  # fmt: skip
-        return hits
+        """Fill the heap (none of it where it has no places); returns how many documents match: exactly, where that is below
+        ``wanted``; any number from ``wanted`` on means: at least so many; 0 where nothing is wanted.
+        """
+        masks, kept = self._masks()
+        heap.size, hits = top_of_view(
+            self._table.rows, self._blocks, self._weights, self._inverse, masks, self._shape.every, self._ordered, wanted,
+            heap.scores, heap.offsets, heap.rows,
+        )  # fmt: skip
+        heap.sorted = True
+        del kept
+        return int(hits) if wanted else 0
 
 
 def exhaustive(parts: Iterable[tuple[SegmentQueries, Matches]], heap: Heap) -> int:
