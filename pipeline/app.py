@@ -23,8 +23,8 @@ from pipeline.ingest.backpressure import InFlight
 from pipeline.ingest.indices import IndexService, IndicesParts, refresh_ms
 from pipeline.ingest.ports import Decisions
 from pipeline.ingest.writer import LogWriter, WriterParts
-from pipeline.log.measured import MeasuredLog
 from pipeline.log.ports import Log
+from pipeline.log.views.measured import MeasuredLog
 from pipeline.materialise.apply import Materialiser, Schema
 from pipeline.materialise.commit import Probe
 from pipeline.materialise.dead_letters import Origin

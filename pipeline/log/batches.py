@@ -10,7 +10,7 @@ import numpy as np
 from schemas.ids import LogOffset, PartitionId
 from schemas.records import ByteColumn, Headers, RecordBatch
 
-GATHER_BYTES_MAX: Final = 1 << 20  # small batches are joined up to here; beyond, joining copies for nothing
+GATHER_BYTES_MAX: Final = 4 << 20  # small batches are joined up to here: fewer, larger segments are worth the copy
 
 
 def empty_batch(partition: PartitionId, next_offset: LogOffset) -> RecordBatch:

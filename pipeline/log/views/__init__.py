@@ -1,0 +1,4 @@
+"""A log seen through something else.
+
+``measured`` counts what goes through.
+"""
