@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.analysis.analyzer import Token
-from pipeline.analysis.registry import build_analyzer
+from pipeline.analysis.analyzer import Analyzer
+from pipeline.analysis.definitions.analyzer_set import analyzer_set
+from pipeline.analysis.words import Token
 from pipeline.search.features.fields import at_path, matching
 from pipeline.search.features.passages import Match, Passage, beginning, marked, passages
 from pipeline.search.queries.compile import compile_query
@@ -32,7 +33,7 @@ from pipeline.search.queries.plan import (
 from pipeline.search.values import text_of
 from schemas.errors import illegal_argument
 from schemas.limits import HIGHLIGHT_BYTES_MAX
-from schemas.mapping import INVERTED_TYPES, Field, FieldType
+from schemas.mapping import INVERTED_TYPES, Field
 from schemas.query import HighlightField, SearchRequest
 from schemas.results import Statistics
 
@@ -117,7 +118,8 @@ class Highlighter:
             for one in matching(spec.field, self._mapping):
                 if one.type in INVERTED_TYPES and one.index:
                     here = wanted.get(one.path if spec.require_field_match else _ANY_FIELD, Wanted())
-                    fragments = highlight_values(one, at_path(source, one.source), here, spec)
+                    analyzer = analyzer_set(self._mapping.analysis).of_index(one)
+                    fragments = highlight_values(one, at_path(source, one.source), here, spec, analyzer)
                     if fragments:
                         found[one.path] = fragments
         return found
@@ -133,7 +135,9 @@ def _wanted(plan: Plan) -> Mapping[str, Wanted]:
     return found
 
 
-def highlight_values(one: Field, values: Sequence[Any], wanted: Wanted, spec: HighlightField) -> list[str]:
+def highlight_values(
+    one: Field, values: Sequence[Any], wanted: Wanted, spec: HighlightField, analyzer: Analyzer
+) -> list[str]:
     """The fragments of one field. Raises where a text is longer than HIGHLIGHT_BYTES_MAX."""
     texts = [text_of(v) for v in values if v is not None]
     if sum(map(len, texts)) > HIGHLIGHT_BYTES_MAX:
@@ -145,7 +149,7 @@ def highlight_values(one: Field, values: Sequence[Any], wanted: Wanted, spec: Hi
     whole = spec.number_of_fragments == 0
     found: list[tuple[Passage, str]] = []
     for text in texts:
-        matches = matches_in(text, one, wanted)
+        matches = matches_in(text, one, wanted, analyzer)
         found += [(p, text) for p in passages(text, matches, 0 if whole else spec.fragment_size)]
     if not found:
         return [beginning(texts[0], spec.no_match_size)] if spec.no_match_size > 0 and texts and texts[0] else []
@@ -157,18 +161,18 @@ def highlight_values(one: Field, values: Sequence[Any], wanted: Wanted, spec: Hi
     return [marked(found[i][1], found[i][0], spec.pre_tag, spec.post_tag) for i in order]
 
 
-def matches_in(text: str, one: Field, wanted: Wanted) -> list[Match]:
+def matches_in(text: str, one: Field, wanted: Wanted, analyzer: Analyzer) -> list[Match]:
     """What matches in a text, ascending; positions are characters of the Python string."""
     if one.ignore_above is not None and len(text) > one.ignore_above:
         return []
-    analyzer = build_analyzer("keyword" if one.type is FieldType.KEYWORD else one.analyzer)
     tokens = analyzer.analyze(text)
     known = {term: wanted.takes(term) for term in {t.term for t in tokens}}
     chosen = {i for i, t in enumerate(tokens) if known[t.term]}
     for phrase in wanted.phrases:
         chosen |= _of_phrase(tokens, phrase)
     point = _points(text)
-    return [Match(point(tokens[i].start_offset), point(tokens[i].end_offset), tokens[i].term) for i in sorted(chosen)]
+    found = [Match(point(tokens[i].start_offset), point(tokens[i].end_offset), tokens[i].term) for i in sorted(chosen)]
+    return sorted(found, key=lambda m: (m.start, m.end))  # parts of words may stand before what they are parts of
 
 
 def _points(text: str) -> Any:

@@ -1,9 +1,11 @@
 """Plans of queries about exact values: term, terms, prefix, wildcard, regexp, fuzzy, exists, ids."""
 
+import re
 from typing import Final
 
 import numpy as np
 
+from pipeline.analysis.definitions.analyzer_set import analyzer_set
 from pipeline.search.date_math import DateContext, resolve
 from pipeline.search.patterns.globs import glob_of, glob_of_literal
 from pipeline.search.patterns.regexps import machine_of
@@ -66,11 +68,19 @@ def compile_term(node: Term, context: Context, boost: float) -> Plan:
     if field is None:
         return Nothing()
     if field.type in INVERTED_TYPES:
-        term = text_of(node.value).encode()
+        text = normalized(context, field, text_of(node.value))
         if node.case_insensitive:
-            return Constant(TermPattern(field.path, glob_of_literal(text_of(node.value), folded=True)), boost)
-        return TermScore(field.path, term, boost)
+            return Constant(TermPattern(field.path, glob_of_literal(text, folded=True)), boost)
+        return TermScore(field.path, text.encode(), boost)
     return term_of_type(field, node.value, context, boost)
+
+
+def normalized(context: Context, field: Field, text: str) -> str:
+    """A text as the field's normalizer, where it has one, writes it into the index."""
+    normalizer = analyzer_set(context.mapping.analysis).normalizer_of(field)
+    if normalizer is None:
+        return text
+    return next((t.term for t in normalizer.analyze(text)), "")
 
 
 def term_of_type(field: Field, value: Scalar, context: Context, boost: float) -> Plan:
@@ -123,7 +133,7 @@ def compile_terms(node: Terms, context: Context, boost: float) -> Plan:
 
 def _any_of_type(field: Field, node: Terms, context: Context, boost: float) -> Plan:
     if field.type in INVERTED_TYPES:
-        terms = distinct(text_of(v).encode() for v in node.values)
+        terms = distinct(normalized(context, field, text_of(v)).encode() for v in node.values)
         return Constant(TermSet(field.path, terms), boost)
     if field.type in INTEGER_TYPES:
         whole = {integer_of(v, field) for v in node.values} - {None}
@@ -151,10 +161,11 @@ def compile_prefix(node: Prefix, context: Context, boost: float) -> Plan:
     field = _of_strings(node.field, "prefix", context)
     if field is None:
         return Nothing()
+    text = normalized(context, field, node.value)
     if node.case_insensitive:
-        glob = glob_of_literal(node.value, folded=True, open_end=True)
+        glob = glob_of_literal(text, folded=True, open_end=True)
         return Constant(TermPattern(field.path, glob), boost)
-    return Constant(TermPrefix(field.path, node.value.encode("utf-8", "replace")), boost)
+    return Constant(TermPrefix(field.path, text.encode("utf-8", "replace")), boost)
 
 
 def compile_wildcard(node: Wildcard, context: Context, boost: float) -> Plan:
@@ -162,7 +173,11 @@ def compile_wildcard(node: Wildcard, context: Context, boost: float) -> Plan:
     field = _of_strings(node.field, "wildcard", context)
     if field is None:
         return Nothing()
-    glob = glob_of(node.pattern, folded=node.case_insensitive)
+    parts = re.split(
+        r"([*?]|\\.)", node.pattern, flags=re.DOTALL
+    )  # the normalizer is for what stands between the signs
+    pattern = "".join(part if i % 2 else normalized(context, field, part) for i, part in enumerate(parts))
+    glob = glob_of(pattern, folded=node.case_insensitive)
     return Constant(TermPattern(field.path, glob), boost)
 
 
@@ -183,7 +198,7 @@ def compile_fuzzy(node: Fuzzy, context: Context, boost: float) -> Plan:
     if field.type not in INVERTED_TYPES:
         message = f"Can only use fuzzy queries on keyword and text fields - not on [{node.field}] which is of type [{field.type.value}]"
         raise illegal_argument(message)
-    text = text_of(node.value)
+    text = normalized(context, field, text_of(node.value))
     word = Word(
         text.encode("utf-8", "replace"), edits_of(node.fuzziness, text), node.prefix_length, node.transpositions
     )

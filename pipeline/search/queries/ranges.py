@@ -1,7 +1,7 @@
 """Plans of range queries, with Elasticsearch's rounding of each type's bounds."""
 
 from pipeline.search.date_math import DateContext, resolve, zone_of
-from pipeline.search.queries.leaves import META_FIELDS, searchable
+from pipeline.search.queries.leaves import META_FIELDS, normalized, searchable
 from pipeline.search.queries.plan import (
     Constant,
     Context,
@@ -67,8 +67,8 @@ def _of_type(field: Field, node: Range, low: Bound | None, high: Bound | None, c
         return _addresses(field, low, high)
     return TermSpan(
         field.path,
-        None if low is None else text_of(low[0]).encode(),
-        None if high is None else text_of(high[0]).encode(),
+        None if low is None else normalized(context, field, text_of(low[0])).encode(),
+        None if high is None else normalized(context, field, text_of(high[0])).encode(),
         low_open=low is not None and not low[1],
         high_open=high is not None and not high[1],
     )

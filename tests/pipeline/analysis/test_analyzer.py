@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.analysis.analyzer import Token
 from pipeline.analysis.registry import build_analyzer
+from pipeline.analysis.words import Token
 from schemas.errors import SedimentError
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
+from pipeline.analysis.definitions.analyzer_set import analyzer_set
 from pipeline.search.queries.leaves import searchable
 from pipeline.search.queries.plan import Best, Blended, Combine, Context, Nothing, Plan, TermScore
 from pipeline.search.queries.texts.match import (
@@ -109,26 +110,30 @@ def _cross_fields(node: MultiMatch, fields: Mapping[str, float], context: Contex
     """Fields with one analyzer are one field: each term may be in any of them."""
     groups: dict[str, list[tuple[Field, float]]] = {}
     plans: list[Plan] = []
+    analyzers = analyzer_set(context.mapping.analysis)
     for path, factor in fields.items():
         field = searchable(context, path)
         if field is None:
             continue
         if field.type in INVERTED_TYPES:
-            name = "keyword" if field.type is FieldType.KEYWORD else field.search_analyzer or field.analyzer
+            name = analyzers.of_search(field).name
             groups.setdefault(name, []).append((field, boost * factor))
         else:
             plans.append(_on_match(node, path, context, boost * factor))
     tie_breaker = 0.0 if node.tie_breaker is None else node.tie_breaker
-    plans += [_of_group(node, group, tie_breaker) for group in groups.values()]
+    plans += [_of_group(node, group, context, tie_breaker) for group in groups.values()]
     return [p for p in plans if not isinstance(p, Nothing)]
 
 
-def _of_group(node: MultiMatch, group: Sequence[tuple[Field, float]], tie_breaker: float) -> Plan:
-    terms = [t.term.encode() for t in tokens_of(group[0][0], node.text, node.analyzer)]
-    check_clauses(len(terms) * len(group))
+def _of_group(node: MultiMatch, group: Sequence[tuple[Field, float]], context: Context, tie_breaker: float) -> Plan:
+    """Any field for each place of the text. Of a graph's paths the terms count one by one."""
+    places: dict[int, dict[bytes, None]] = {}
+    for token in tokens_of(context, group[0][0], node.text, node.analyzer):
+        places.setdefault(token.position, {}).setdefault(token.term.encode())
+    check_clauses(sum(map(len, places.values())) * len(group))
     clauses: list[Plan] = []
-    for term in terms:
-        parts = tuple(TermScore(field.path, term, factor) for field, factor in group)
+    for terms in places.values():
+        parts = tuple(TermScore(field.path, term, factor) for term in terms for field, factor in group)
         clauses.append(parts[0] if len(parts) == 1 else Blended(parts, tie_breaker))
     if len(clauses) < 2:
         return clauses[0] if clauses else Nothing()
