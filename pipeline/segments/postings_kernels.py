@@ -21,6 +21,7 @@ import numpy as np
 from pipeline.kernels.arrays import BoolArray, I64Array, U8Array, U32Array, U64Array
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, load64
+from pipeline.segments.unpack_kernels import VECTORS, WIDTH_MAX, sum_groups, unpack_groups
 
 BLOCK = 128
 
@@ -32,12 +33,30 @@ def unpack(base: int, offset: int, count: int, width: int, out: U32Array) -> Non
         for i in range(count):
             out[i] = 0
         return
+    done = np.int64(0)
+    if VECTORS and width <= WIDTH_MAX:
+        done = count & ~np.int64(15)
+        unpack_groups(np.int64(base) + offset, np.int64(address_of(out)), done >> 4, np.int64(width))
     mask = (np.uint64(1) << np.uint64(width)) - np.uint64(1)
-    bit = np.int64(0)
-    for i in range(count):
+    bit = done * width
+    for i in range(done, count):
         word = load64(base, offset + (bit >> 3))
         out[i] = np.uint32((word >> np.uint64(bit & 7)) & mask)
         bit += width
+
+
+@kernel
+def sum_gaps(documents: U32Array, count: int, previous: int) -> None:
+    """Gaps to documents, in place; `previous` is the document before, -1 for none."""
+    done = np.int64(0)
+    at = np.uint32(previous)  # -1 wraps, and the first addition wraps back
+    if VECTORS and count >= 16:
+        done = count & ~np.int64(15)
+        sum_groups(np.int64(address_of(documents)), done >> 4, np.int64(previous))
+        at = documents[done - 1]
+    for i in range(done, count):
+        at = np.uint32(at + documents[i] + np.uint32(1))
+        documents[i] = at
 
 
 @kernel
@@ -57,10 +76,7 @@ def decode_documents(base: int, offset: int, bits: int, last: int, previous: int
         documents[0] = last
         return count
     unpack(base, offset, count, np.int64((bits >> np.uint32(8)) & np.uint32(0xFF)), documents)
-    at = np.uint32(previous)  # -1 wraps, and the first addition wraps back
-    for i in range(count):
-        at = np.uint32(at + documents[i] + np.uint32(1))
-        documents[i] = at
+    sum_gaps(documents, count, previous)
     return count
 
 
@@ -78,6 +94,41 @@ def decode_frequencies(base: int, offset: int, bits: int, frequencies: U32Array)
     for i in range(count):
         frequencies[i] += np.uint32(1)
     return count
+
+
+@kernel
+def frequency_at(base: int, offset: int, bits: int, index: int) -> int:
+    """One frequency of a block, by its posting's place in the block."""
+    width = np.int64((bits >> np.uint32(16)) & np.uint32(0xFF))
+    if width == 0:
+        return np.int64(1)
+    count = np.int64(bits & np.uint32(0xFF)) + 1
+    document_bits = np.int64((bits >> np.uint32(8)) & np.uint32(0xFF))
+    bit = index * width
+    word = load64(base, offset + ((count * document_bits + 7) >> 3) + (bit >> 3))
+    mask = (np.uint64(1) << np.uint64(width)) - np.uint64(1)
+    return np.int64((word >> np.uint64(bit & 7)) & mask) + 1
+
+
+@kernel
+def seek_block(block_last: U32Array, block: int, end: int, document: int) -> int:
+    """The first block from `block` on whose last document is at or behind `document`, by galloping; `end` if there is none."""
+    if block >= end or np.int64(block_last[block]) >= document:
+        return block
+    step = np.int64(1)
+    low = np.int64(block)
+    while low + step < end and np.int64(block_last[low + step]) < document:
+        low += step
+        step <<= 1
+    high = min(low + step, end)
+    low += 1
+    while low < high:
+        middle = (low + high) >> 1
+        if np.int64(block_last[middle]) < document:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @kernel

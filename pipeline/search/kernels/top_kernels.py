@@ -24,9 +24,18 @@ from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32A
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, bit_count64, trailing_zeros64
 from pipeline.search.kernels.score_kernels import bm25
-from pipeline.segments.postings_kernels import BLOCK, decode_block, decode_documents
+from pipeline.segments.postings_kernels import (
+    BLOCK,
+    decode_block,
+    decode_documents,
+    decode_frequencies,
+    frequency_at,
+    seek_block,
+)
 
-WINDOW = 2048
+WINDOW = 2048  # documents at a time; more of them where terms are rare
+WINDOW_MAX = 16384
+WINDOW_POSTINGS = 256
 SLACK = 1.0 + 1e-9
 
 
@@ -160,11 +169,17 @@ def top_of_term(
 
 @kernel
 def find_in_block(documents: U32Array, at: int, count: int, wanted: int) -> int:
-    """The first index >= `at` of a decoded block whose document is >= `wanted` (one below `count` must be)."""
-    while at + 8 < count and documents[at + 8] < wanted:
-        at += 8
-    while at < count and documents[at] < wanted:
+    """The first index >= `at` of a decoded block whose document is >= `wanted`; `count` where there is none."""
+    near = min(at + 4, count)
+    while at < near:
+        if documents[at] >= wanted:
+            return at
         at += 1
+    size = count - at
+    while size > 0:  # without branches that depend on the documents
+        half = (size + 1) >> 1
+        at += half if documents[at + half - 1] < wanted else 0
+        size -= half
     return at
 
 
@@ -200,16 +215,23 @@ def top_of_any(
     bounds = np.empty(terms, np.float64)
     below = np.empty(terms + 1, np.float64)  # of the terms in order, the sum of the bounds before each
     order = np.empty(terms, np.int64)
-    sums = np.zeros(WINDOW, np.float64)
-    bits = np.zeros(WINDOW // 64, np.uint64)
+    postings = np.int64(0)
+    for t in range(terms):
+        postings += (end[t] - first[t]) * BLOCK
+    window = np.int64(WINDOW)
+    while window < WINDOW_MAX and postings * window < total_documents * WINDOW_POSTINGS:
+        window <<= 1
+    sums = np.zeros(window, np.float64)
+    bits = np.zeros(window >> 6, np.uint64)
     documents = np.empty((terms, BLOCK), np.uint32)
     frequencies = np.empty((terms, BLOCK), np.uint32)
     decoded = np.full(terms, -1, np.int64)
+    known = np.zeros(terms, np.bool_)  # whether the decoded block's frequencies are
     counts = np.zeros(terms, np.int64)
     inner = np.zeros(terms, np.int64)
     start = np.int64(0)
     while start < total_documents:
-        stop = start + WINDOW
+        stop = start + window
         cut = threshold(heap_scores, size, ordered)
         total = 0.0
         left = 0
@@ -260,12 +282,15 @@ def top_of_any(
                     continue
                 if decoded[t] != block:
                     previous = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
-                    counts[t] = decode_block(
-                        base, block_offset[block], block_bits[block], np.int64(block_last[block]), previous,
-                        documents[t], frequencies[t],
-                    )  # fmt: skip
+                    counts[t] = decode_documents(
+                        base, block_offset[block], block_bits[block], np.int64(block_last[block]), previous, documents[t]
+                    )
                     decoded[t] = block
+                    known[t] = False
                     inner[t] = 0
+                if not known[t]:
+                    decode_frequencies(base, block_offset[block], block_bits[block], frequencies[t])
+                    known[t] = True
                 count = counts[t]
                 i = find_in_block(documents[t], 0, count, start)
                 while i < count:
@@ -276,7 +301,7 @@ def top_of_any(
                     sums[slot] += np.float64(bm25(weight, np.float32(frequencies[t, i]), inverse[norms[document]]))
                     bits[slot >> 6] |= np.uint64(1) << np.uint64(slot & 63)
                     i += 1
-        for word in range(WINDOW // 64):
+        for word in range(window >> 6):
             found = bits[word]
             if found == 0:
                 continue
@@ -300,11 +325,12 @@ def top_of_any(
                     if block < window_end[t]:
                         if decoded[t] != block:
                             previous = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
-                            counts[t] = decode_block(
+                            counts[t] = decode_documents(
                                 base, block_offset[block], block_bits[block], np.int64(block_last[block]), previous,
-                                documents[t], frequencies[t],
+                                documents[t],
                             )  # fmt: skip
                             decoded[t] = block
+                            known[t] = False
                             inner[t] = 0
                         i = inner[t]
                         if i >= counts[t] or np.int64(documents[t, i]) > document:
@@ -312,9 +338,8 @@ def top_of_any(
                         i = find_in_block(documents[t], i, counts[t], document)
                         inner[t] = i
                         if i < counts[t] and np.int64(documents[t, i]) == document:
-                            score += np.float64(
-                                bm25(weights[t], np.float32(frequencies[t, i]), inverse[norms[document]])
-                            )
+                            frequency = frequency_at(base, block_offset[block], block_bits[block], i)
+                            score += np.float64(bm25(weights[t], np.float32(frequency), inverse[norms[document]]))
                     if score + below[a] <= cut:
                         break
                     a -= 1
@@ -327,6 +352,78 @@ def top_of_any(
                         cut = threshold(heap_scores, size, ordered)
         start = stop
     return size
+
+
+@kernel
+def keep_common(
+    base: int,
+    block_last: U32Array,
+    block_offset: I64Array,
+    block_bits: U32Array,
+    first: int,
+    end: int,
+    documents: U32Array,
+    decoded: int,
+    decoded_count: int,
+    found: U32Array,
+    count: int,
+    places: I64Array,
+    blocks: I64Array,
+    term: int,
+    cursor: I64Array,
+) -> tuple[int, int, int, bool]:
+    """Keep those of found[:count] (ascending) that a term has too, in place.
+
+    places[t, i] says where document i stands in block blocks[t, i] of term t, for the terms up to this one. `documents` holds the
+    term's block `decoded`. Returns (documents kept, block decoded now, its size, whether the term's postings ended).
+
+    Where candidates are few a block is searched for each, else both lists are walked.
+    """
+    kept = 0
+    at = 0
+    block = cursor[term]
+    while at < count:
+        block = seek_block(block_last, block, end, np.int64(found[at]))
+        if block >= end:
+            cursor[term] = block
+            return kept, decoded, decoded_count, True
+        last = block_last[block]
+        if decoded != block:
+            before = np.int64(block_last[block - 1]) if block > first else np.int64(-1)
+            decoded_count = decode_documents(
+                base, block_offset[block], block_bits[block], np.int64(last), before, documents
+            )
+            decoded = block
+        stop = count if found[count - 1] <= last else find_in_block(found, at, count, last + np.uint32(1))
+        j = 0
+        if (stop - at) * 8 < decoded_count:
+            while at < stop:
+                j = find_in_block(documents, j, decoded_count, found[at])
+                if documents[j] == found[at]:
+                    found[kept] = found[at]
+                    for u in range(term):
+                        places[u, kept] = places[u, at]
+                        blocks[u, kept] = blocks[u, at]
+                    places[term, kept] = j
+                    blocks[term, kept] = block
+                    kept += 1
+                at += 1
+        else:
+            while at < stop:
+                wanted = found[at]
+                here = documents[j]
+                if wanted == here:
+                    found[kept] = wanted
+                    for u in range(term):
+                        places[u, kept] = places[u, at]
+                        blocks[u, kept] = blocks[u, at]
+                    places[term, kept] = j
+                    blocks[term, kept] = block
+                    kept += 1
+                at += wanted <= here
+                j += here <= wanted
+    cursor[term] = block
+    return kept, decoded, decoded_count, False
 
 
 @kernel
@@ -362,19 +459,18 @@ def top_of_all(
     k = heap_scores.shape[0]
     cursor = first.copy()
     documents = np.empty((terms, BLOCK), np.uint32)
-    frequencies = np.empty((terms, BLOCK), np.uint32)
     decoded = np.full(terms, -1, np.int64)
     counts = np.zeros(terms, np.int64)
-    inner = np.zeros(terms, np.int64)
+    found = np.empty(BLOCK, np.uint32)
+    places = np.zeros((terms, BLOCK), np.int64)
+    blocks = np.zeros((terms, BLOCK), np.int64)
     for lead in range(first[0], end[0]):
         previous = np.int64(block_last[lead - 1]) if lead > first[0] else np.int64(-1)
         last = np.int64(block_last[lead])
         if size == k and hits >= hits_wanted:
             bound = bound_of(block_impact[lead], weights[0], inverse)
             for t in range(1, terms):
-                block = cursor[t]
-                while block < end[t] and np.int64(block_last[block]) <= previous:
-                    block += 1
+                block = seek_block(block_last, cursor[t], end[t], previous + 1)
                 cursor[t] = block
                 if block >= end[t]:
                     return size, hits
@@ -387,41 +483,38 @@ def top_of_all(
                 bound += greatest
             if bound <= threshold(heap_scores, size, ordered):
                 continue
-        counts[0] = decode_block(
-            base, block_offset[lead], block_bits[lead], last, previous, documents[0], frequencies[0]
-        )
-        for i in range(counts[0]):
-            document = np.int64(documents[0, i])
-            everywhere = True
-            for t in range(1, terms):
-                block = cursor[t]
-                while block < end[t] and np.int64(block_last[block]) < document:
-                    block += 1
-                cursor[t] = block
-                if block >= end[t]:
-                    return size, hits
-                if decoded[t] != block:
-                    before = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
-                    counts[t] = decode_block(
-                        base, block_offset[block], block_bits[block], np.int64(block_last[block]), before,
-                        documents[t], frequencies[t],
-                    )  # fmt: skip
-                    decoded[t] = block
-                    inner[t] = 0
-                j = find_in_block(documents[t], inner[t], counts[t], document)
-                inner[t] = j
-                if np.int64(documents[t, j]) != document:
-                    everywhere = False
-                    break
-            if not everywhere or (masked and not mask[document]):
+        size_of_lead = decode_documents(base, block_offset[lead], block_bits[lead], last, previous, documents[0])
+        count = 0
+        for i in range(size_of_lead):
+            document = documents[0, i]
+            if masked and not mask[np.int64(document)]:
                 continue
-            hits += 1
-            score = np.float64(bm25(weights[0], np.float32(frequencies[0, i]), inverse[norms[document]]))
+            found[count] = document
+            places[0, count] = i
+            count += 1
+        ended = False
+        for t in range(1, terms):
+            count, decoded[t], counts[t], ended = keep_common(
+                base, block_last, block_offset, block_bits, first[t], end[t], documents[t], decoded[t], counts[t],
+                found, count, places, blocks, t, cursor,
+            )  # fmt: skip
+            if count == 0:
+                break
+        hits += count
+        for c in range(count):
+            document = np.int64(found[c])
+            norm = inverse[norms[document]]
+            frequency = frequency_at(base, block_offset[lead], block_bits[lead], places[0, c])
+            score = np.float64(bm25(weights[0], np.float32(frequency), norm))
             for t in range(1, terms):
-                score += np.float64(bm25(weights[t], np.float32(frequencies[t, inner[t]]), inverse[norms[document]]))
+                block = blocks[t, c]
+                frequency = frequency_at(base, block_offset[block], block_bits[block], places[t, c])
+                score += np.float64(bm25(weights[t], np.float32(frequency), norm))
             rounded = np.float32(score)
             if size < k or rounded >= heap_scores[0]:
                 size = push(heap_scores, heap_offsets, heap_rows, size, rounded, offsets[document], row + document)
+        if ended and count == 0:
+            return size, hits
     return size, hits
 
 
