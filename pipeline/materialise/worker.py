@@ -42,7 +42,7 @@ from pipeline.segments.manifest import Identity
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.store import SegmentStore
 from pipeline.segments.view import PartitionView
-from pipeline.telemetry import names
+from pipeline.telemetry import names, propagation
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from schemas.errors import ErrorKind, SedimentError, unavailable
@@ -248,8 +248,8 @@ class Worker:
                 self._carry_out(instruction)
 
     def _apply(self, batch: RecordBatch) -> None:
-        metrics = self._parts.metrics
-        with self._parts.tracer.span(names.SPAN_APPLY, None, **self._labels, records=len(batch)):
+        metrics, parent = self._parts.metrics, propagation.of_batch(batch.headers)
+        with self._parts.tracer.span(names.SPAN_APPLY, parent, **self._labels, records=len(batch)):
             applied = self.machine.apply(batch)
         metrics.add(names.APPLIED_RECORDS, applied.records, **self._labels)
         metrics.set(names.APPLIED_OFFSET, self.machine.applied, **self._labels)

@@ -4,6 +4,8 @@ A write's trace goes on where the record is applied, minutes or a replay later. 
 carries it as W3C Trace Context (2021) writes it: 00-<trace id>-<parent span id>-<flags>, in ASCII.
 """
 
+from collections.abc import Iterable, Mapping
+
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -26,3 +28,8 @@ def from_header(value: bytes | None) -> Context | None:
         return None
     context = _W3C.extract({HEADER: value.decode("ascii")}, Context())
     return context if trace.get_current_span(context).get_span_context().is_valid else None
+
+
+def of_batch(headers: Mapping[int, Iterable[tuple[str, bytes]]]) -> bytes | None:
+    """The first trace context among the records of a batch: the span of the batch goes on with it. None where there is none."""
+    return next((value for row in sorted(headers) for name, value in headers[row] if name == HEADER), None)

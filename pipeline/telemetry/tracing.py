@@ -84,3 +84,8 @@ class Tracer:
         """Send what is left; afterwards spans are dropped."""
         if self._provider is not None:
             self._provider.shutdown()
+
+
+def failed(span: trace.Span, kind: str) -> None:
+    """Mark a span as failed where the error is answered rather than raised."""
+    span.set_status(Status(StatusCode.ERROR, kind))

@@ -79,26 +79,27 @@ def open_node(settings: ServeSettings) -> Iterator[RunningNode]:
 
 
 @contextmanager
-def open_pipeline(settings: ServeSettings) -> Iterator[RunningNode]:
-    """The same without a look at the kernels' cache."""
+def open_pipeline(settings: ServeSettings, given: Any = None) -> Iterator[RunningNode]:
+    """The same without a look at the kernels' cache. ``given``: a tracer instead of the settings' one."""
     from pipeline import app
     from pipeline.telemetry.metrics import Metrics
     from pipeline.telemetry.tracing import Tracer
 
     metrics = Metrics()
     telemetry = settings.telemetry
-    tracer = (
-        Tracer.exporting(
+    tracer: Tracer = given or Tracer.off()
+    if given is None and telemetry.otlp_endpoint:
+        tracer = Tracer.exporting(
             endpoint=telemetry.otlp_endpoint, service=settings.cluster_name, sampled_ratio=telemetry.trace_ratio
         )
-        if telemetry.otlp_endpoint
-        else Tracer.off()
-    )
-    node = app.open_node(settings, metrics=metrics, tracer=tracer)
     try:
-        yield RunningNode(node, _services(settings, node, metrics, tracer))
+        node = app.open_node(settings, metrics=metrics, tracer=tracer)
+        try:
+            yield RunningNode(node, _services(settings, node, metrics, tracer))
+        finally:
+            node.close()
     finally:
-        node.close()
+        tracer.close()  # sends what is left
 
 
 def _services(settings: ServeSettings, node: Any, metrics: Any, tracer: Any) -> Any:

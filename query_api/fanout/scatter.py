@@ -12,6 +12,9 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pipeline.telemetry import names
+from pipeline.telemetry.metrics import Metrics
+from pipeline.telemetry.tracing import Tracer
 from query_api.fanout.merge_aggregations import reduce_aggregations
 from query_api.fanout.ports import PartitionSearcher, PointInTime
 from query_api.fanout.ranking import merge_hits
@@ -101,6 +104,8 @@ class Scatter:
     monotonic: Callable[[], float]
     deadline: float
     typed_keys: bool = False
+    metrics: Metrics | None = None
+    tracer: Tracer | None = None
     failures: list[Failure] = field(default_factory=list)
 
     def search(self, indices: Sequence[Searched], request: SearchRequest) -> Answer:
@@ -113,7 +118,7 @@ class Scatter:
     def search_views(self, views: Sequence[_View], request: SearchRequest, count: int) -> Answer:
         """The steps after the views are taken: a point in time may be searched again and again."""
         statistics = self._statistics(views, request)
-        results = self._each(views, lambda v: v.view.query(request, statistics[v.place]))
+        results = self._each(views, lambda v: self._query(v, request, statistics[v.place]))
         alive = [(v, r) for v, r in zip(views, results, strict=True) if r is not None]
         self._check_any(alive, count, "query")
         merged = merge_hits([r for _, r in alive], request)
@@ -132,6 +137,19 @@ class Scatter:
             max_score=merged.max_score,
             aggregations=self._aggregations([r for _, r in alive], request),
         )
+
+    def _query(self, v: _View, request: SearchRequest, statistics: Statistics) -> QueryResult:
+        """One partition's best rows, within a span and timed."""
+        started = self.monotonic()
+        if self.tracer is None:
+            found = v.view.query(request, statistics)
+        else:
+            with self.tracer.span(names.SPAN_PARTITION, index=v.index, partition=v.partition) as span:
+                found = v.view.query(request, statistics)
+                span.set_attribute("hits", found.total)
+        if self.metrics is not None:
+            self.metrics.observe(names.PARTITION_SEARCH_SECONDS, self.monotonic() - started, index=v.index)
+        return found
 
     def _aggregations(self, results: Sequence[QueryResult], request: SearchRequest) -> Mapping[str, Any]:
         if not request.aggregations:

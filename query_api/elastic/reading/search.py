@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.dsl.parse import parse_count, parse_search
+from pipeline.telemetry import names
 from query_api.elastic.reading import render
 from query_api.elastic.reading.sort_values import with_search_after
 from query_api.elastic.reading.source import SOURCE_PARAMETERS
@@ -14,11 +15,13 @@ from query_api.elastic.wire.names import OPTIONS, Options, Target, options_of, r
 from query_api.elastic.wire.router import Body, Route, route
 from query_api.fanout.scatter import AllFailedError, Answer, Scatter, Searched
 from query_api.fanout.services import Services
-from schemas.errors import SedimentError, illegal_argument, invalid
+from schemas.errors import ErrorKind, SedimentError, illegal_argument, invalid
 from schemas.limits import RESULT_WINDOW_MAX
 from schemas.query import SearchRequest
 from schemas.routing import partition_of
 
+NAMES_TRACED = 200  # characters of the indices' names in a span
+_REASONS = {ErrorKind.TIMEOUT: "timeout", ErrorKind.UNAVAILABLE: "unreachable"}
 _MSEARCH_MAX = 1_000  # searches in one _msearch
 
 
@@ -45,16 +48,37 @@ def ask(services: Services, question: Question) -> Answer:
     ]
     limit_ms = services.settings.limits.search_timeout_ms
     deadline_ms = limit_ms if request.timeout_ms is None else min(limit_ms, request.timeout_ms)
+    started = services.monotonic()
     scatter = Scatter(
         services.pools.partitions,
         services.monotonic,
-        services.monotonic() + deadline_ms / 1000,
+        started + deadline_ms / 1000,
         typed_keys=parameters.get("typed_keys", "false") != "false",
+        metrics=services.metrics,
+        tracer=services.tracer,
     )
-    answer = scatter.search(indices, request)
+    named = ",".join(one.name for one in indices)[:NAMES_TRACED]
+    partitions = sum(len(one.searchers) for one in indices)
+    outcome = "failed"
+    try:
+        with services.tracer.span(names.SPAN_SEARCH, index=named, partitions=partitions):
+            answer = scatter.search(indices, request)
+        outcome = "timed_out" if answer.timed_out else "partial" if answer.failures else "whole"
+    finally:
+        _measure(services, indices, scatter, outcome, started)
     if answer.failures and parameters.get("allow_partial_search_results") == "false":
         raise AllFailedError(answer.failures, "query")
     return answer
+
+
+def _measure(services: Services, indices: Sequence[Searched], scatter: Scatter, outcome: str, started: float) -> None:
+    metrics = services.metrics
+    for one in indices:
+        metrics.add(names.SEARCH_REQUESTS, index=one.name, outcome=outcome)
+        metrics.observe(names.SEARCH_SECONDS, services.monotonic() - started, index=one.name)
+    for failure in scatter.failures:
+        reason = _REASONS.get(failure.error.kind, "error")
+        metrics.add(names.PARTITION_FAILURES, index=failure.index, reason=reason)
 
 
 def _routed(searchers: Sequence[Any], target: Target, routing: str | None) -> Sequence[Any]:

@@ -8,6 +8,7 @@ from contextvars import copy_context
 from typing import Any
 
 from pipeline.telemetry import names
+from pipeline.telemetry.tracing import failed
 from query_api.elastic.wire import errors
 from query_api.elastic.wire.call import (
     Call,
@@ -66,8 +67,7 @@ class ElasticApp:
             reply, data = _rendered(_error_reply(error), call)
         except Exception as error:  # the outermost loop: nothing may escape it
             log.exception("unexpected error in %s %s", call.method, call.uri)
-            status, value = errors.internal(error)
-            reply, data = _rendered(Reply(value, status), call)
+            reply, data = _rendered(_unexpected(error), call)
         await _send(call, reply, data, send)
         self._observe(template, reply.status, self._services.monotonic() - started)
 
@@ -89,17 +89,30 @@ class ElasticApp:
         if self._waiting >= self._services.settings.threads.queue_max:
             raise errors.overloaded(one.template)
         self._waiting += 1
+        self._services.metrics.set(names.REST_IN_FLIGHT, self._waiting)
         try:
             context = copy_context()
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(pool, context.run, self._traced, one, call)
         finally:
             self._waiting -= 1
+            self._services.metrics.set(names.REST_IN_FLIGHT, self._waiting)
 
     def _traced(self, one: Route, call: Call) -> tuple[Reply, bytes]:
-        parent = call.headers.get("traceparent", "").encode() or None
-        with self._services.tracer.span(names.SPAN_REST, parent, dialect=DIALECT, route=one.template):
-            return _rendered(one.handler(self._services, call), call)
+        """Run the handler within a span; what it raises is answered here, so that log lines carry the trace."""
+        parent = call.headers.get("traceparent", "").encode("latin-1", "replace") or None
+        with self._services.tracer.span(names.SPAN_REST, parent, dialect=DIALECT, route=one.template) as span:
+            try:
+                reply, data = _rendered(one.handler(self._services, call), call)
+            except SedimentError as error:
+                reply, data = _rendered(_error_reply(error), call)
+            except Exception as error:  # the outermost loop of this thread
+                log.exception("unexpected error in %s %s", call.method, call.uri)
+                reply, data = _rendered(_unexpected(error), call)
+            span.set_attribute("status", reply.status)
+            if reply.status >= 500:
+                failed(span, str(reply.status))
+        return reply, data
 
     def _observe(self, template: str, status: int, seconds: float) -> None:
         metrics = self._services.metrics
@@ -135,6 +148,11 @@ def _error_reply(error: SedimentError) -> Reply:
     if status >= 500:
         log.warning("answered %d: %s", status, error.message)
     return Reply(value, status, headers)
+
+
+def _unexpected(error: Exception) -> Reply:
+    status, value = errors.internal(error)
+    return Reply(value, status)
 
 
 async def _read_body(call: Call, receive: Receive, bytes_max: int) -> bytes:

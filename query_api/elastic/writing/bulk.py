@@ -24,6 +24,7 @@ from query_api.elastic.writing.writes import (
     offsets_header,
     refresh_partitions,
     touched,
+    write,
     write_call,
 )
 from query_api.fanout.services import Services
@@ -108,14 +109,7 @@ def _write_group(
         ops = set(work.actions.ops) if alone else {work.actions.ops[r] for r in rows}
         state = index_for_write(services, name, create=ops != {int(Op.DELETE)})
         writes = columns(work.actions, rows)
-        outcomes = services.writer.write(
-            state,
-            writes,
-            request_id=how.request_id,
-            wait=how.wait,
-            timeout_s=how.timeout_s,
-            traceparent=how.traceparent,
-        )
+        outcomes = write(services, how, state, writes)
     except SedimentError as error:
         if alone and errors.status_of(error) in {429, 503}:
             raise  # nothing was written: the client may send the same request again

@@ -37,6 +37,7 @@ from query_api.elastic.writing.writes import (
     refresh_partitions,
     single,
     touched,
+    write,
     write_call,
 )
 from query_api.fanout.lookup import Wanted, get_documents, refresh_for
@@ -68,14 +69,7 @@ def _write(services: Services, call: Call, op: Op, key: str | None, source: byte
     check_identity(op, encoded, options)
     state = index_for_write(services, name, create=op is not Op.DELETE or options.version_type != "internal")
     actions = Actions([int(op)], [name], [encoded], [source], {0: options})
-    outcomes = services.writer.write(
-        state,
-        columns(actions, range(1)),
-        request_id=how.request_id,
-        wait=how.wait,
-        timeout_s=how.timeout_s,
-        traceparent=how.traceparent,
-    )
+    outcomes = write(services, how, state, columns(actions, range(1)))
     noop = int(outcomes.results[0]) == Result.NOOP
     if how.refresh and how.wait and not noop:
         refresh_partitions(services, state, touched(outcomes))

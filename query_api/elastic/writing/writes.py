@@ -10,6 +10,7 @@ import orjson
 
 from pipeline.catalog.state import IndexState
 from pipeline.ingest.ports import Op, Outcomes, Result, WriteError, Writes
+from pipeline.telemetry import names, propagation
 from query_api.elastic.wire import errors
 from query_api.elastic.wire.call import Call
 from query_api.elastic.wire.names import DEAD_SUFFIX, check_name, missing
@@ -43,7 +44,6 @@ class WriteCall:
     wait: bool  # False: ack=log
     timeout_s: float
     request_id: str
-    traceparent: bytes
 
 
 def write_call(services: Services, call: Call) -> WriteCall:
@@ -61,8 +61,21 @@ def write_call(services: Services, call: Call) -> WriteCall:
         wait=ack == "applied",
         timeout_s=min(call.seconds("timeout", default_s), default_s),
         request_id=call.headers.get("request-id") or call.text("request_id"),
-        traceparent=call.headers.get("traceparent", "").encode("latin-1"),
     )
+
+
+def write(services: Services, how: WriteCall, state: IndexState, writes: Writes) -> Outcomes:
+    """Write, within a span; the records carry its context, so that the trace goes on where they are applied."""
+    size = writes.sources.nbytes
+    with services.tracer.span(names.SPAN_INGEST, index=state.name, documents=len(writes), bytes=size):
+        return services.writer.write(
+            state,
+            writes,
+            request_id=how.request_id,
+            wait=how.wait,
+            timeout_s=how.timeout_s,
+            traceparent=propagation.to_header() or b"",
+        )
 
 
 def _check_active_shards(text: str) -> None:

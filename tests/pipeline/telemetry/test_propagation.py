@@ -50,3 +50,14 @@ def test_known_header() -> None:
 def test_malformed_headers_are_ignored(header: bytes | None) -> None:
     """Whatever a foreign producer writes, the record is applied."""
     assert propagation.from_header(header) is None
+
+
+def test_a_batch_goes_on_with_its_first_trace() -> None:
+    """Of the records that carry one; None where none does."""
+    headers = {
+        7: ((propagation.HEADER, b"later"),),
+        2: (("op", b"create"), (propagation.HEADER, b"first")),
+        1: (("op", b"update"),),
+    }
+    assert propagation.of_batch(headers) == b"first"
+    assert propagation.of_batch({1: (("op", b"update"),)}) is None
