@@ -33,7 +33,7 @@ class Facts:
     now_ms: int
     applied: LogOffset
     visible: LogOffset
-    committed: LogOffset  # the offset of the newest commit, begun or done
+    committed: LogOffset  # the offset of the newest commit, begun or done; NO_OFFSET: it names segments that were replaced since
     stale: bool  # segments were replaced since the last refresh
     refreshed_ms: int
     committed_ms: int

@@ -46,7 +46,7 @@ from pipeline.telemetry import names, propagation
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from schemas.errors import ErrorKind, SedimentError, unavailable
-from schemas.ids import IndexName, LogOffset, SchemaVersion
+from schemas.ids import NO_OFFSET, IndexName, LogOffset, SchemaVersion
 from schemas.limits import BATCH_BYTES_MAX
 from schemas.records import ByteColumn, RecordBatch
 from schemas.results import Freshness
@@ -229,7 +229,6 @@ class Worker:
         with self._changed:
             self._changed.notify_all()
 
-    # ------------------------------------------------------------------ one step
     def _round(self, reader: PartitionReader) -> None:
         timeout_s = wait_s(self._facts(), self._policy)
         batch = reader.read(records_max=self._parts.batch_records, bytes_max=BATCH_BYTES_MAX, timeout_s=timeout_s)
@@ -264,7 +263,7 @@ class Worker:
             now_ms=self._parts.clock_ms(),
             applied=self.machine.applied,
             visible=self._view.visible,
-            committed=self._committed,
+            committed=NO_OFFSET if self._ledger.retired else self._committed,
             stale=self._stale,
             refreshed_ms=self._refreshed_ms,
             committed_ms=self._committed_ms,
@@ -287,7 +286,6 @@ class Worker:
             case Merge(plan, dead_letters):
                 self._begin_merge(self.machine.dead if dead_letters else self.machine.segments, plan)
 
-    # ------------------------------------------------------------------ refresh
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """The apply lock, ahead of the worker's next batch."""
@@ -355,7 +353,6 @@ class Worker:
         """Where the newest applied versions of documents are: real-time get."""
         return self.machine.locate(ByteColumn.of([one.encode() for one in ids]))
 
-    # ------------------------------------------------------------------ commit
     def _compact(self) -> None:
         self._stale |= merger.compact_small(self.machine, self._parts.store.new_segment_id, SMALL_DOCUMENTS)
 
@@ -377,8 +374,10 @@ class Worker:
             with self.exclusive():
                 commit.install(self.machine, done)
                 self._stale = True
-                self._durable = taken.offset
+                idle, self._durable = self._durable == taken.offset, taken.offset
             self._commit_error = ""
+            if idle:  # nothing but replaced segments to commit: time to tidy up
+                parts.store.reclaim()
         except SedimentError as error:
             self.damage.report(error)
             self._commit_failed(taken, f"commit: {error.message}")
@@ -404,18 +403,17 @@ class Worker:
         """Make everything applied now durable in the index; raises UNAVAILABLE when that fails."""
         target = self.machine.applied
         deadline = time.monotonic() + timeout_s
-        while self._durable < target:
+        while self._durable < target or self._ledger.retired:
             with self.exclusive():
-                if not self._committing and self._durable < target:
+                if not self._committing and (self._durable < target or self._ledger.retired):
                     self._begin_commit()
             with self._changed:
                 self._changed.wait_for(lambda: not self._committing, max(0.0, deadline - time.monotonic()))
-            if self._durable < target and (self._commit_error or time.monotonic() >= deadline):
+            if self._commit_error or time.monotonic() >= deadline:
                 raise unavailable(
                     "flush_failed", self._commit_error or "the commit did not finish in time: see /health"
                 )
 
-    # ------------------------------------------------------------------ merge
     def _begin_merge(self, segments: LiveSegments, plan: Plan) -> None:
         inputs = merger.inputs_of(segments, plan.ordinals)
         self._merging = True
@@ -429,6 +427,7 @@ class Worker:
                 parts.metrics.timed(names.MERGE_SECONDS, index=parts.index),
                 parts.tracer.span(names.SPAN_MERGE, None, **self._labels, segments=len(inputs)),
             ):
+                parts.store.reclaim()
                 done = merger.merge_stored(parts.store, inputs, mapping, self.machine.schema_version, parts.probe)
             with self.exclusive():
                 merger.install_merge(self.machine, segments, self._ledger, done)

@@ -20,6 +20,8 @@ from pipeline.rocks.tuning import Tuning
 from schemas.errors import SedimentError, damaged, unavailable
 
 STALL_ATTEMPTS_MAX: Final = 8
+BLOB_AGE: Final = "blob_garbage_collection_age_cutoff"
+BLOB_AGE_CUTOFF: Final = 0.25
 WRITE_STALL: Final = "Result incomplete"
 NEVER: Final = 1 << 30  # level 0 files hold keys only: their number is no reason to slow down
 
@@ -41,7 +43,7 @@ def options_of(tuning: Tuning) -> Any:
     options.set_blob_file_size(tuning.blob_file_bytes)
     options.set_blob_compression_type(none)
     options.set_enable_blob_gc(True)  # a file half of garbage is rewritten; one of garbage only just goes
-    options.set_blob_gc_age_cutoff(0.25)
+    options.set_blob_gc_age_cutoff(BLOB_AGE_CUTOFF)
     options.set_blob_gc_force_threshold(0.5)
     options.set_level_zero_file_num_compaction_trigger(8)
     options.set_level_zero_slowdown_writes_trigger(NEVER)
@@ -148,6 +150,20 @@ class RocksStore:
         names = ("rocksdb.total-sst-files-size", "rocksdb.total-blob-file-size")
         with self._translated():
             return sum(self._db.property_int_value(name) or 0 for name in names)
+
+    def compact(self) -> None:
+        """Rewrite what is left, so that blob files of garbage go.
+
+        Background compactions leave young blob files alone (``options_of``), or each would copy values; here all of them count.
+        """
+        options = rocksdict.CompactOptions()
+        options.set_bottommost_level_compaction(rocksdict.BottommostLevelCompaction.force())
+        with self._translated():
+            self._db.set_options({BLOB_AGE: "1.0"})
+            try:
+                self._db.compact_range(None, None, options)
+            finally:
+                self._db.set_options({BLOB_AGE: str(BLOB_AGE_CUTOFF)})
 
     def close(self) -> None:
         """Flush and release the directory, also where the flush fails (which is raised)."""

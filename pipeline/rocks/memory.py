@@ -121,6 +121,9 @@ class MemoryStore:
             self._check_open()
             return sum(len(k) + len(v) for k, v in self._disk.durable.items())
 
+    def compact(self) -> None:
+        """Nothing to give back: what is deleted is gone."""
+
     def close(self) -> None:
         """Flush and release the disk."""
         with self._lock:

@@ -75,6 +75,10 @@ class Store(Protocol):
         """Bytes of the durable data on disk, garbage included."""
         ...
 
+    def compact(self) -> None:
+        """Give the space of deleted values back; takes as long as rewriting the rest, without the interpreter lock."""
+        ...
+
     def close(self) -> None:
         """Flush and release everything; a second call does nothing. Ends scans that are still open."""
         ...

@@ -62,6 +62,7 @@ from pipeline.segments.manifest import (
 from schemas.errors import damaged
 from schemas.ids import SegmentId
 
+WASTE_BYTES_MIN: Final = 64 << 20
 INLINE_BYTES_MAX: Final = 16 << 10  # larger pieces of state go into blobs
 RANGES_PER_BATCH: Final = 1000
 
@@ -307,6 +308,15 @@ class SegmentStore:
         for first in range(0, len(free), RANGES_PER_BATCH):
             self._delete(free[first : first + RANGES_PER_BATCH])
         return len(self._dropped)
+
+    def reclaim(self) -> bool:
+        """Give the space of dropped segments back where it is more than what is live; whether it did. From any thread, may take seconds."""
+        manifest = self._manifest
+        live = 0 if manifest is None else sum(one.stored.nbytes for one in manifest.segments)
+        if self._store.disk_bytes() <= 2 * live + WASTE_BYTES_MIN:
+            return False
+        self._store.compact()
+        return True
 
     def _delete(self, segments: list[str]) -> None:
         chunks = [object_key(CHUNK, segment) for segment in segments]

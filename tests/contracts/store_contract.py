@@ -119,6 +119,19 @@ class StoreContract:
         assert store.disk_bytes() >= 100_000
         store.close()
 
+    def test_compacting_changes_nothing_that_is_read(self, place: Any) -> None:
+        """What is left after deletions is the same before and after; it stays durable."""
+        store = self.open(place)
+        store.write(WriteBatch(puts=[(b"k%03d" % n, bytes([n]) * 9000) for n in range(100)]))
+        store.flush()
+        store.write(WriteBatch(ranges=[(b"k010", b"k090")]))
+        store.flush()
+        before = list(store.scan(b"k"))
+        store.compact()
+        assert list(store.scan(b"k")) == before
+        assert len(before) == 20
+        store.close()
+
     def test_threads_may_share_it(self, place: Any) -> None:
         """Readers see each batch as a whole or not at all while another thread writes."""
         store = self.open(place)
