@@ -190,7 +190,13 @@ class Sorter:
     # ------------------------------------------------------------------ values from outside (search_after, missing)
 
     def comparable(self, value: Any) -> Any:
-        """A value that a user wrote, as the raw values are. None stays None."""
+        """A value that a user wrote, as the raw values are. None stays None. Raises ``illegal_argument`` for one of another type."""
+        try:
+            return self._comparable(value)
+        except (ValueError, TypeError, OverflowError):
+            raise illegal_argument(f"Failed to parse search_after value for field [{self.key.field}].") from None
+
+    def _comparable(self, value: Any) -> Any:
         field = self._field
         if value is None or self.key.field in {"_doc", "_shard_doc"}:
             return None if value is None else int(value)

@@ -121,6 +121,8 @@ def _without_timeout(call: Call) -> Mapping[str, str]:
 def _check_search_parameters(call: Call) -> None:
     for name in ("rest_total_hits_as_int", "typed_keys", "allow_partial_search_results", "ccs_minimize_roundtrips"):
         call.flag(name)
+    for name in ("size", "from", "terminate_after"):
+        call.integer(name)
     kind = call.text("search_type", "query_then_fetch")
     if kind not in {"query_then_fetch", "dfs_query_then_fetch"}:
         raise illegal_argument(f"No search type for [{kind}]")
