@@ -1,44 +1,131 @@
-"""What searches remember of immutable segments: counts, filters' masks; bounded, dropped oldest first.
+"""What searches remember of immutable segments and views: counts, filters' masks, whole answers; each in a budget of bytes.
 
-Keys begin with the segment's id, and with its ``deletes`` where the value depends on which rows are alive, so that nothing
-remembered is ever wrong; a segment that is gone is forgotten in time.
+Keys begin with the segment's id, and with its ``deletes`` where the value depends on which rows are alive; answers are kept by what a
+view shows (its segments, their deletes, its visible offset). So nothing remembered is ever wrong, and what belongs to segments that
+are gone is dropped in time: the least recently used first.
 """
 
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import numpy as np
 
 T = TypeVar("T")
-ENTRIES_MAX = 65_536
-MASK_BYTES_MAX = 64 << 20
+COUNT_BYTES: Final = 256  # about what a key and a number take
+COUNTS_BYTES_MAX: Final = 16 << 20
+MASKS_BYTES_MAX: Final = 96 << 20
+ANSWERS_BYTES_MAX: Final = 16 << 20
+Observer = Callable[[str, str], None]  # cache, outcome (hit, miss): ``telemetry.names.CACHE_LOOKUPS``
+
+
+@dataclass(slots=True)
+class Lookups:
+    """How often something was asked for, and found."""
+
+    hits: int = 0
+    misses: int = 0
+
+    @property
+    def hit_share(self) -> float:
+        """Hits of all lookups; 0 before the first."""
+        return self.hits / max(1, self.hits + self.misses)
+
+
+class _Kept:
+    """Values by key, the least recently used first; safe for several threads, which may compute the same value at once.
+
+    A dict keeps the order of insertion and each of its operations is atomic: a value that is used is taken out and put in again.
+    """
+
+    def __init__(self, name: str, bytes_max: int, observe: Observer | None) -> None:
+        self.name = name
+        self.bytes_max = bytes_max
+        self.bytes = 0
+        self.lookups = Lookups()
+        self._observe = observe
+        self._values: dict[Hashable, tuple[Any, int]] = {}
+
+    def get(self, key: Hashable, size: int | Callable[[T], int], compute: Callable[[], T]) -> T:
+        """The value remembered, or what ``compute`` gives, remembered if it fits: ``size`` is about what it takes."""
+        found = self._values.pop(key, None)
+        if found is not None:
+            self._values[key] = found
+            self._count(hit=True)
+            kept: T = found[0]
+            return kept
+        self._count(hit=False)
+        value = compute()
+        size = size if isinstance(size, int) else size(value)
+        if size <= self.bytes_max:
+            self._values[key] = (value, size)
+            self.bytes += size
+            while self.bytes > self.bytes_max and self._drop_oldest():
+                pass
+        return value
+
+    def _drop_oldest(self) -> bool:
+        try:
+            _, size = self._values.pop(next(iter(self._values)))
+        except (KeyError, RuntimeError, StopIteration):  # another thread was quicker, or nothing is left
+            self.bytes = sum(size for _, size in list(self._values.values()))
+            return False
+        self.bytes -= size
+        return True
+
+    def _count(self, *, hit: bool) -> None:
+        if hit:
+            self.lookups.hits += 1
+        else:
+            self.lookups.misses += 1
+        if self._observe is not None:
+            self._observe(self.name, "hit" if hit else "miss")
 
 
 class SearchCache:
-    """Shared by all searchers of a process; safe for several threads (two may compute the same value at once)."""
+    """Shared by all searchers of a partition. ``observe`` is told of lookups of masks and answers (not of counts: there are many)."""
 
-    def __init__(self, entries_max: int = ENTRIES_MAX, mask_bytes_max: int = MASK_BYTES_MAX) -> None:
-        self._entries_max = entries_max
-        self._mask_bytes_max = mask_bytes_max
-        self._values: dict[Hashable, Any] = {}
-        self._masks: dict[Hashable, Any] = {}
+    def __init__(
+        self,
+        *,
+        counts_bytes_max: int = COUNTS_BYTES_MAX,
+        masks_bytes_max: int = MASKS_BYTES_MAX,
+        answers_bytes_max: int = ANSWERS_BYTES_MAX,
+        observe: Observer | None = None,
+    ) -> None:
+        self._counts = _Kept("search_counts", counts_bytes_max, None)
+        self._masks = _Kept("search_filters", masks_bytes_max, observe)
+        self._answers = _Kept("search_answers", answers_bytes_max, observe)
 
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """The remembered value, or what ``compute`` gives, remembered."""
-        return self._remember(self._values, key, compute, self._entries_max)
+        """A small value, remembered."""
+        return self._counts.get(key, COUNT_BYTES, compute)
 
     def get_mask(self, key: Hashable, size: int, compute: Callable[[], T]) -> T:
-        """The same for values that take about ``size`` bytes."""
-        return self._remember(self._masks, key, compute, self._mask_bytes_max // max(size, 4096))
+        """A value that takes about ``size`` bytes."""
+        return self._masks.get(key, max(size, COUNT_BYTES), compute)
 
-    @staticmethod
-    def _remember(kept: dict[Hashable, Any], key: Hashable, compute: Callable[[], T], most: int) -> T:
-        try:
-            found: T = kept[key]
-        except KeyError:
-            found = compute()
-            while len(kept) >= max(most, 1):
-                try:
-                    kept.pop(next(iter(kept)), None)
-                except (RuntimeError, StopIteration):  # another thread was quicker
-                    break
-            kept[key] = found
-        return found
+    def get_answer(self, key: Hashable, size_of: Callable[[T], int], compute: Callable[[], T]) -> T:
+        """A whole answer, which takes about ``size_of`` it bytes."""
+        return self._answers.get(key, size_of, compute)
+
+    @property
+    def lookups(self) -> Mapping[str, Lookups]:
+        """By cache."""
+        return {kept.name: kept.lookups for kept in (self._counts, self._masks, self._answers)}
+
+    @property
+    def bytes(self) -> Mapping[str, int]:
+        """What each cache holds: ``telemetry.names.CACHE_BYTES``."""
+        return {kept.name: kept.bytes for kept in (self._counts, self._masks, self._answers)}
+
+
+def size_of(value: Any) -> int:
+    """About how many bytes a tree of plain values takes."""
+    if isinstance(value, Mapping):
+        return 64 + sum(size_of(k) + size_of(v) for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return 64 + sum(map(size_of, value))
+    if isinstance(value, np.ndarray):
+        return 64 + int(value.nbytes)
+    return 40 + (len(value) if isinstance(value, str | bytes) else 0)

@@ -9,15 +9,15 @@ segment. Totals are exact up to ``track_total_hits`` either way.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.search.aggregations.collect import collect_aggregations
-from pipeline.search.cache import SearchCache
+from pipeline.search.cache import SearchCache, size_of
 from pipeline.search.collect import SortedCollector
 from pipeline.search.fetch import fetch_hits
 from pipeline.search.queries.compile import compile_query
@@ -48,6 +48,8 @@ COUNT_ALL: Final = np.iinfo(np.int64).max
 PLANS_KEPT: Final = 256
 LARGE_PLANS_KEPT: Final = 4
 SMALL_SET_MAX: Final = 256
+ANSWER_BYTES: Final = 1 << 10  # about what an answer takes besides its aggregations
+ANSWER_KEY_CHARACTERS_MAX: Final = 16_384
 
 
 @dataclass(slots=True)
@@ -89,10 +91,17 @@ class Searcher:
         view: PartitionView,
         cache: SearchCache | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        remember_answers: bool = True,
     ) -> None:
         self.view = view
         self._clock = clock
-        kept = cache or SearchCache()
+        self._kept = kept = cache or SearchCache()
+        self._kept_answers = remember_answers
+        self._state = (
+            view.index, view.topic, view.partition, view.visible, view.schema_version,
+            tuple((s.reader.meta.id, s.deletes) for s in view.segments),
+        )  # fmt: skip
         self._segments = [SegmentQueries(i, s, kept) for i, s in enumerate(view.segments)]
         self._plans: dict[int, Prepared] = {}
         self._tables: dict[str, FieldTable] = {}
@@ -170,7 +179,26 @@ class Searcher:
         return segment.select(plan).both(segment.alive)
 
     def query(self, request: SearchRequest, statistics: Statistics) -> QueryResult:
-        """The best ``offset + size`` rows, the total, aggregation partials."""
+        """The best ``offset + size`` rows, the total, aggregation partials. What shows no rows is remembered for this view."""
+        key = self._answer_key(request)
+        if key is None:
+            return self._query(request, statistics)
+
+        def size(result: QueryResult) -> int:
+            return ANSWER_BYTES + len(key[1]) + size_of(result.aggregations)
+
+        return self._kept.get_answer(key, size, lambda: self._query(request, statistics))
+
+    def _answer_key(self, request: SearchRequest) -> tuple[Hashable, bytes] | None:
+        """Under what an answer is remembered; None where it shows rows, or depends on scores or on the clock."""
+        if request.size or request.offset or request.timeout_ms is not None or request.min_score is not None:
+            return None
+        if not self._kept_answers or next(expanding_leaves(self.compile(request.query, request.now_ms)), None):
+            return None
+        key = answer_key(request)
+        return None if key is None else (self._state, key)
+
+    def _query(self, request: SearchRequest, statistics: Statistics) -> QueryResult:
         bound = self._bound(request.query, request.now_ms, statistics)
         plan, weights = bound.plan, bound.weights
         if request.search_after or not is_by_score(request.sort):
@@ -180,7 +208,8 @@ class Searcher:
         aggregations: Mapping[str, Any] = {}
         pruned = self._pruned(request, bound, heap)
         if pruned is None:
-            found, aggregations = self._every(request, plan, weights, heap.push, scored=True)
+            scored = bool(request.offset + request.size)
+            found, aggregations = self._every(request, plan, weights, heap.push, scored=scored)
             pruned = found.total
         hits = heap.hits(with_sort=bool(request.sort))
         best = hits[0].score if hits else None
@@ -338,6 +367,17 @@ class Searcher:
         """The rows as they are shown, in the order given."""
         bound = self._bound(request.query, request.now_ms, statistics)
         return fetch_hits(self.view, self._segments, request, bound.plan, bound.weights, hits)
+
+
+def answer_key(request: SearchRequest) -> bytes | None:
+    """What tells requests apart that are answered alike; None where an answer depends on the clock or the request is large.
+
+    Written out with the names of its types, since values that are equal in Python (1, true, 1.0) are not the same to ask for.
+    """
+    text = repr(replace(request, now_ms=0))
+    if len(text) > ANSWER_KEY_CHARACTERS_MAX or "now" in text.replace("now_ms", ""):
+        return None
+    return text.encode("utf-8", "replace")
 
 
 def is_small(plan: Plan) -> bool:

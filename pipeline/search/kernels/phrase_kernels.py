@@ -15,10 +15,12 @@ import numpy as np
 from pipeline.kernels.arrays import F32Array, I64Array, U8Array, U32Array, U64Array
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of
-from pipeline.search.kernels.top_kernels import find_in_block
+from pipeline.search.kernels.top_kernels import keep_common
 from pipeline.segments.postings_kernels import (
     BLOCK,
     decode_block,
+    decode_documents,
+    decode_frequencies,
     decode_positions,
     positions_offset,
 )
@@ -119,8 +121,11 @@ def match_phrase(
     frequencies = np.empty((terms, BLOCK), np.uint32)
     decoded = np.full(terms, -1, np.int64)
     counts = np.zeros(terms, np.int64)
-    inner = np.zeros(terms, np.int64)
-    summed = np.zeros(terms, np.int64)  # frequencies before posting `summed_to` of the decoded block
+    found = np.empty(BLOCK, np.uint32)
+    places = np.zeros((terms, BLOCK), np.int64)
+    blocks = np.zeros((terms, BLOCK), np.int64)
+    known = np.full(terms, -1, np.int64)  # the block whose frequencies are decoded
+    summed = np.zeros(terms, np.int64)  # frequencies before posting `summed_to` of that block
     summed_to = np.zeros(terms, np.int64)
     starts = np.zeros(terms + 1, np.int64)
     positions = np.empty(1024, np.uint32)
@@ -129,56 +134,38 @@ def match_phrase(
     total = 0
     for lead in range(first[0], end[0]):
         previous = np.int64(block_last[lead - 1]) if lead > first[0] else np.int64(-1)
-        counts[0] = decode_block(
-            base,
-            block_offset[lead],
-            block_bits[lead],
-            np.int64(block_last[lead]),
-            previous,
-            documents[0],
-            frequencies[0],
+        count = decode_documents(
+            base, block_offset[lead], block_bits[lead], np.int64(block_last[lead]), previous, documents[0]
         )
-        decoded[0] = lead
-        summed[0] = 0
-        summed_to[0] = 0
-        for i in range(counts[0]):
-            document = np.int64(documents[0, i])
-            inner[0] = i
-            everywhere = True
-            for t in range(1, terms):
-                block = cursor[t]
-                while block < end[t] and np.int64(block_last[block]) < document:
-                    block += 1
-                cursor[t] = block
-                if block >= end[t]:
-                    return total
-                if decoded[t] != block:
-                    before = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
-                    counts[t] = decode_block(
-                        base, block_offset[block], block_bits[block], np.int64(block_last[block]), before,
-                        documents[t], frequencies[t],
-                    )  # fmt: skip
-                    decoded[t] = block
-                    inner[t] = 0
+        for i in range(count):
+            found[i] = documents[0, i]
+            places[0, i] = i
+            blocks[0, i] = lead
+        ended = False
+        for t in range(1, terms):
+            count, decoded[t], counts[t], ended = keep_common(
+                base, block_last, block_offset, block_bits, first[t], end[t], documents[t], decoded[t], counts[t],
+                found, count, places, blocks, t, cursor,
+            )  # fmt: skip
+            if count == 0:
+                break
+        for i in range(count):
+            for t in range(terms):
+                block, place = blocks[t, i], places[t, i]
+                bits = block_bits[block]
+                if known[t] != block:
+                    decode_frequencies(base, block_offset[block], bits, frequencies[t])
+                    known[t] = block
                     summed[t] = 0
                     summed_to[t] = 0
-                j = find_in_block(documents[t], inner[t], counts[t], document)
-                inner[t] = j
-                if np.int64(documents[t, j]) != document:
-                    everywhere = False
-                    break
-            if not everywhere:
-                continue
-            for t in range(terms):
-                starts[t + 1] = starts[t] + np.int64(frequencies[t, inner[t]])
-            if starts[terms] > positions.shape[0]:
-                positions = np.empty(2 * starts[terms], np.uint32)
-            for t in range(terms):
-                for j in range(summed_to[t], inner[t]):
+                for j in range(summed_to[t], place):
                     summed[t] += np.int64(frequencies[t, j])
-                summed_to[t] = inner[t]
-                block = decoded[t]
-                bits = block_bits[block]
+                summed_to[t] = place
+                starts[t + 1] = starts[t] + np.int64(frequencies[t, place])
+                if starts[t + 1] > positions.shape[0]:
+                    larger = np.empty(2 * starts[t + 1], np.uint32)
+                    larger[: starts[t]] = positions[: starts[t]]
+                    positions = larger
                 where = positions_offset(block_offset[block], bits)
                 decode_positions(base, where, bits, summed[t], starts[t + 1] - starts[t], positions, starts[t])
             if slop == 0:
@@ -186,9 +173,11 @@ def match_phrase(
             else:
                 frequency = sloppy_frequency(positions, starts, shifts, slop, at, begins)
             if frequency > 0:
-                out_documents[total] = document
+                out_documents[total] = found[i]
                 out_frequencies[total] = frequency
                 total += 1
+        if ended and count == 0:
+            return total
     return total
 
 

@@ -36,6 +36,7 @@ from pipeline.segments.postings_kernels import (
 WINDOW = 2048  # documents at a time; more of them where terms are rare
 WINDOW_MAX = 16384
 WINDOW_POSTINGS = 256
+LOOKUP_COST = 4
 SLACK = 1.0 + 1e-9
 
 
@@ -273,6 +274,15 @@ def top_of_any(
             below[a + 1] = below[a] + bounds[order[a]]
             if below[a + 1] <= cut:
                 essential = a + 1
+        looking = np.int64(0)  # blocks of the terms that bring documents in
+        for a in range(essential, terms):
+            looking += end[order[a]] - first[order[a]]
+        while essential > 0:  # looking up a document costs as much as adding several postings
+            t = order[essential - 1]
+            if end[t] - first[t] > LOOKUP_COST * looking:
+                break
+            looking += end[t] - first[t]
+            essential -= 1
         for a in range(essential, terms):
             t = order[a]
             weight = weights[t]

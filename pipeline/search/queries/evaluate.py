@@ -127,15 +127,15 @@ class SegmentQueries:
             found = found.both(at_least(parts, plan.least, self.size))
         return found
 
-    def restriction(self, plan: Combine) -> Selection:
-        """What ``filter`` and ``must_not`` leave."""
+    def restriction(self, plan: Combine, *, remember: bool = True) -> Selection:
+        """What ``filter`` and ``must_not`` leave. ``remember`` False: the caller remembers the whole, not each column's part."""
         found = Selection(self.size)
         for part in plan.filter:
-            found = found.both(self._filter(part))
+            found = found.both(self._filter(part, remember=remember))
         for part in plan.must_not:
             if found.nothing:
                 return found
-            found = found.without(self._filter(part))
+            found = found.without(self._filter(part, remember=remember))
         return found
 
     def allowed(self, limits: Sequence[Combine]) -> Selection:
@@ -147,16 +147,18 @@ class SegmentQueries:
         def look() -> Selection:
             found = self.alive
             for limit in limits:
-                found = found.both(self.restriction(limit))
+                found = found.both(self.restriction(limit, remember=False))
             if found.everything or found.nothing:
                 return found
             return Selection(self.size, mask=found.as_mask())
 
         return self._cache.get_mask(key, self.size, look)
 
-    def _filter(self, plan: Plan) -> Selection:
+    def _filter(self, plan: Plan, *, remember: bool = True) -> Selection:
         """A filter's documents; leaves with postings are remembered, as filters recur where queries do not."""
         inner = plan.inner if isinstance(plan, Constant) else plan
+        if isinstance(inner, _REMEMBERED) and not remember:
+            return select_leaf(self.reader, inner)
         if not isinstance(inner, TermScore | TermPrefix | TermPattern | TermSpan) and not (
             isinstance(inner, TermSet) and len(inner.terms) <= REMEMBERED_TERMS_MAX
         ):

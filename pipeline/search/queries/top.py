@@ -180,7 +180,13 @@ class TopSearch:
     """One pruned search over the segments of a view."""
 
     def __init__(
-        self, shape: Shape, weights: TermWeights, segments: Sequence[SegmentQueries], table: FieldTable, *, ordered: bool
+        self,
+        shape: Shape,
+        weights: TermWeights,
+        segments: Sequence[SegmentQueries],
+        table: FieldTable,
+        *,
+        ordered: bool,
     ) -> None:
         self._shape = shape
         self._segments = segments
