@@ -139,7 +139,7 @@ class CommonGrams(StreamFilter):
             if self.query_mode:
                 if gram is not None:
                     found.append(replace(gram, increment=word.increment, length=1))
-                elif i == 0 or not pairs[i - 1]:
+                elif i == 0 or i + 1 < len(words) or not pairs[i - 1]:
                     found.append(word)
             else:
                 found += [word] if gram is None else [word, gram]
