@@ -42,7 +42,27 @@ CHAINS: dict[str, dict[str, Any]] = {
     "nothing": {"filters": [{"type": "limit", "max_token_count": 1}, {"type": "length", "min": 99, "max": 99}]},
 }
 BY_TERM = list(CHAINS)[:11]
-_PIECES = "the a New york NY fox Foxes running wi-fi PowerShot x/y/z <b>bold</b> R&D é' 東京都 한국 ߙ 1,2 Σ".split()
+_PIECES = [
+    "the",
+    "a",
+    "New",
+    "york",
+    "NY",
+    "fox",
+    "Foxes",
+    "running",
+    "wi-fi",
+    "PowerShot",
+    "x/y/z",
+    "<b>bold</b>",
+    "R&D",
+    "é'",
+    "東京都",
+    "한국",
+    "ߙ",
+    "1,2",
+    "Σ",
+]
 _text = st.lists(st.sampled_from(_PIECES), max_size=12).map(" ".join) | st.text(max_size=20)
 _documents = st.lists(st.lists(_text, max_size=3), max_size=5)
 
