@@ -4,7 +4,6 @@
 """
 
 import base64
-import itertools
 import logging
 import os
 import shutil
@@ -12,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -25,9 +24,8 @@ from pipeline.ingest.ports import Decisions
 from pipeline.ingest.writer import LogWriter, WriterParts
 from pipeline.log.ports import Log
 from pipeline.log.views.measured import MeasuredLog
-from pipeline.materialise.apply import Materialiser, Schema
+from pipeline.materialise.apply import Schema
 from pipeline.materialise.commit import Probe
-from pipeline.materialise.dead_letters import Origin
 from pipeline.materialise.state import Policy
 from pipeline.materialise.worker import Worker, WorkerParts
 from pipeline.replay.directories import current_directory, point_to, remove_leftovers, until_directory
@@ -44,7 +42,7 @@ from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from schemas.errors import ErrorKind, SedimentError, not_found, unavailable
-from schemas.ids import PartitionId, SchemaVersion, SegmentId
+from schemas.ids import PartitionId
 from schemas.settings import ServeSettings
 
 SERVING_TIMEOUT_S = 60.0
@@ -243,20 +241,6 @@ class Node:
                 probe=self._probe,
             )
         )
-
-    def make_machine(self, index: IndexState, partition: PartitionId) -> Materialiser:
-        """A materialiser without a store, for a few records; it proposes nothing."""
-        counter = itertools.count()
-        machine = Materialiser(
-            Origin(index.topic, partition),
-            replace(self._schema(index.uuid, partition), bind=lambda fields, _: self.catalog.known(index.uuid, fields)),
-            lambda: SegmentId(f"history-{next(counter)}"),
-            primary_term=index.primary_term,
-        )
-        first = self.catalog.mapping_at(index.uuid, 1)
-        if first is not None:
-            machine.mapping, machine.schema_version = first, SchemaVersion(1)
-        return machine
 
     def live(self, index: IndexState, partition: PartitionId) -> Worker:
         """A partition as it is served now. Raises NOT_FOUND where the index was deleted, or why it could not be opened."""

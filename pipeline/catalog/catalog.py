@@ -17,7 +17,7 @@ from pipeline.catalog.fold import Outcome, fold
 from pipeline.catalog.names import CONTROL_TOPIC
 from pipeline.catalog.state import CatalogState, IndexState, Refusal
 from pipeline.log.ports import Log, PartitionReader
-from schemas.errors import ErrorKind, SedimentError, illegal_argument, unavailable
+from schemas.errors import ErrorKind, SedimentError, unavailable
 from schemas.ids import LogOffset, PartitionId, TopicName
 from schemas.mapping import IndexMapping
 from schemas.records import AppendBatch, ByteColumn
@@ -118,13 +118,6 @@ class Catalog:
         if known is None:
             raise unavailable("index_deleted", "the index was deleted")
         return replace(known.mapping, fields=known.born)
-
-    def known(self, uuid: str, fields: Mapping[str, Mapping[str, Any]]) -> IndexMapping:
-        """As ``bind``, but proposes nothing: raises INVALID where the index has none of the fields."""
-        state = next((i for i in self._state.indices.values() if i.uuid == uuid), None)
-        if state is None or not any(path in state.born for path in fields):
-            raise illegal_argument(f"the index has no field {', '.join(sorted(fields))}")
-        return replace(state.mapping, fields=state.born)
 
     def propose(self, command: Command, timeout_s: float = 30.0) -> IndexState | None:
         """Append a command, wait for its outcome, and return the index after it; raises what refused it."""

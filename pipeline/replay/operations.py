@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.state import IndexState
 from pipeline.log.ports import Log
-from pipeline.materialise.apply import Materialiser
 from pipeline.materialise.worker import Worker
 from pipeline.replay import directories, history, redrive
 from pipeline.replay.directories import Rebuild
@@ -76,10 +75,6 @@ class Host(Protocol):
         self, index: IndexState, partition: PartitionId, directory: Path, log: Log, metrics: Metrics | None = None
     ) -> Worker:
         """A worker over another directory and log, which counts by itself."""
-        ...
-
-    def make_machine(self, index: IndexState, partition: PartitionId) -> Materialiser:
-        """A materialiser without any state or store."""
         ...
 
     def swap(self, index: IndexState, partition: PartitionId, worker: Worker, directory: Path) -> None:
@@ -279,9 +274,10 @@ class ReplayOperations:
         """The events that made a document, as far as the log reaches, oldest first."""
         state = self._host.index_state(index)
         partition = partition_of((routing or identity).encode(), state.partitions)
-        end = self._host.live(state, partition).outcomes.applied
-        machine = self._host.make_machine(state, partition)
-        return history.history(self._host.log, state.topic, partition, identity, machine, end)
+        live = self._host.live(state, partition)
+        live.refresh()
+        letters = history.letters_of(live.dead_view)
+        return history.history(self._host.log, live.view, identity, letters, primary_term=state.primary_term)
 
     def redrive(self, index: IndexName, dead_letters: Sequence[str], *, dry_run: bool = False) -> Sequence[Redriven]:
         """Send dead letters again, in the order of their offsets."""
