@@ -148,4 +148,6 @@ def _bad_name(key: str, parent: str) -> Reason:
         return Reason("field name cannot be an empty string", field=parent)
     if "." not in key:
         return Reason(f"object field cannot contain only whitespace: ['{key}']", field=parent)
+    if not key.strip("."):
+        return Reason("field name cannot contain only the character [.]", field=parent)
     return Reason(f"object field starting or ending with a [.] makes object resolution ambiguous: [{key}]")

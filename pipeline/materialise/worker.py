@@ -211,7 +211,7 @@ class Worker:
                 f"{self.machine.applied}: records between are gone; restore a snapshot, or delete the index and build it anew",
             )
         reader = self._parts.log.reader(identity.topic, identity.partition, self.machine.applied)
-        self._state, self._reason = "recovering", ""
+        self._state, self._reason = "recovering" if self.machine.applied < self._recover_to else "live", ""
         self.machine.outcomes.resume()
         return reader
 

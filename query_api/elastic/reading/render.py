@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from query_api.elastic.reading import sort_values
+from query_api.elastic.reading.hit_fields import NOTHING, fields_shown
 from query_api.elastic.reading.source import filter_source, provenance
 from query_api.elastic.wire import errors
 from query_api.elastic.wire.names import Target
@@ -66,7 +67,9 @@ def search_answer(
 
 def _hit(one: Shown, request: SearchRequest, target: Target) -> dict[str, Any]:
     hit = one.hit
-    shown: dict[str, Any] = {"_index": target.name, "_id": hit.id}
+    shown: dict[str, Any] = {"_index": target.name}
+    if NOTHING not in (request.stored_fields or ()):
+        shown["_id"] = hit.id
     if request.version:
         shown["_version"] = hit.version
     if request.seq_no_primary_term:
@@ -83,8 +86,9 @@ def _extras(one: Shown, request: SearchRequest, target: Target) -> dict[str, Any
     """What a hit shows only where it was asked for."""
     hit = one.hit
     shown: dict[str, Any] = {}
-    if hit.fields:
-        shown["fields"] = hit.fields
+    fields = fields_shown(hit, request, target)
+    if fields:
+        shown["fields"] = fields
     if hit.highlight:
         shown["highlight"] = hit.highlight
     if request.sort:

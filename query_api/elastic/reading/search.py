@@ -1,12 +1,13 @@
 """Routes that search: _search, _count, _msearch, validate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.dsl.parse import parse_count, parse_search
 from pipeline.telemetry import names
 from query_api.elastic.reading import render
+from query_api.elastic.reading.hit_fields import check_fields
 from query_api.elastic.reading.sort_values import with_search_after
 from query_api.elastic.reading.source import SOURCE_PARAMETERS
 from query_api.elastic.wire import errors
@@ -17,11 +18,16 @@ from query_api.fanout.scatter import AllFailedError, Answer, Scatter, Searched
 from query_api.fanout.services import Services
 from schemas.errors import ErrorKind, SedimentError, illegal_argument, invalid
 from schemas.limits import RESULT_WINDOW_MAX
-from schemas.query import SearchRequest
+from schemas.query import SearchRequest, SourceFilter
 from schemas.routing import partition_of
 
 NAMES_TRACED = 200  # characters of the indices' names in a span
 _REASONS = {ErrorKind.TIMEOUT: "timeout", ErrorKind.UNAVAILABLE: "unreachable"}
+_AT_LEAST = (
+    ("batched_reduce_size", "batchedReduceSize", 2),
+    ("pre_filter_shard_size", "preFilterShardSize", 1),
+    ("max_concurrent_shard_requests", "maxConcurrentShardRequests", 1),
+)
 _MSEARCH_MAX = 1_000  # searches in one _msearch
 
 
@@ -42,6 +48,9 @@ def _window(targets: Sequence[Target]) -> int:
 def ask(services: Services, question: Question) -> Answer:
     """Run one search over all its partitions."""
     request, parameters = with_search_after(question.request, question.targets), question.parameters
+    check_fields(request, question.targets)
+    if request.stored_fields:
+        request = replace(request, source=SourceFilter())  # what the mapping stores is read from the source
     indices = [
         Searched(t.name, _routed(searchers_of(services.topology, t), t, parameters.get("routing")))
         for t in question.targets
@@ -128,10 +137,10 @@ def _check_search_parameters(call: Call) -> None:
         raise illegal_argument(f"No search type for [{kind}]")
     if "scroll" in call.parameters:
         raise illegal_argument("[scroll] is not supported: page with [search_after]")
-    for name, low in (("batched_reduce_size", 2), ("pre_filter_shard_size", 1), ("max_concurrent_shard_requests", 1)):
+    for name, shown, low in _AT_LEAST:
         value = call.integer(name)
         if value is not None and value < low:
-            raise illegal_argument(f"{name} must be >= {low}")
+            raise illegal_argument(f"{shown} must be >= {low}")
 
 
 def count(services: Services, call: Call) -> Reply:

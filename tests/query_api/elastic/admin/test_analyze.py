@@ -186,6 +186,7 @@ async def test_a_replay_analyses_as_before(tmp_path: Path, log: KeptLog) -> None
     async with running(tmp_path / "a", log) as node:
         await filled(node)
     async with running(tmp_path / "b", log) as node:
+        await node.ask("GET", "/_cluster/health?wait_for_status=green")
         await node.ask("POST", "/books/_refresh")
         for query, expected in QUERIES:
             assert await node.found(query) == expected, query

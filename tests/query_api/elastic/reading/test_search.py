@@ -158,3 +158,19 @@ async def test_bad_input(full: Client, method: str, path: str, body: Any, status
     response = await full.send(method, path, body)
     assert response.status_code == status
     assert response.json()["error"]["reason"]
+
+
+async def test_stored_fields_and_formats(client: Client) -> None:
+    """Values that the mapping stores without the source; ``_none_`` shows no id; formats only where there are some."""
+    properties = {"n": {"type": "integer", "store": True}, "k": {"type": "keyword"}}
+    await client.send("PUT", "/s", {"mappings": {"properties": properties}})
+    await client.send("PUT", "/s/_doc/1?refresh=true", {"n": 42, "k": "a"})
+    hit = (await client.json("POST", "/s/_search", {"stored_fields": ["n"], "_source": False}))["hits"]["hits"][0]
+    assert (hit["fields"], hit["_id"], "_source" in hit) == ({"n": [42]}, "1", False)
+    bare = (await client.json("POST", "/s/_search", {"stored_fields": "_none_"}))["hits"]["hits"][0]
+    assert {"_id", "_source", "fields"} & bare.keys() == set()
+    wrong = await client.send("POST", "/s/_search", {"fields": [{"field": "k", "format": "yyyy"}]})
+    assert (wrong.status_code, "doesn't support formats" in wrong.text) == (400, True)
+    await client.send("PUT", "/off", {"mappings": {"_source": {"enabled": False}}})
+    off = await client.send("POST", "/off/_search", {"fields": ["k"]})
+    assert "_source is disabled" in off.json()["error"]["root_cause"][0]["reason"]
