@@ -320,8 +320,29 @@ class SearchRequest:
     now_ms: int = 0  # the clock as the request was accepted; date math's ``now``
 
 
+EXPANDING = (Fuzzy, MatchPhrasePrefix)
+
+
+def expands(request: SearchRequest) -> bool:
+    """Whether a clause of the query or the post filter stands for terms that the whole index decides on."""
+    waiting: list[Any] = [request.query, request.post_filter]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, EXPANDING) or getattr(node, "fuzziness", None) or getattr(node, "type", "") == "phrase_prefix":
+            return True
+        if isinstance(node, Bool):
+            waiting += [*node.must, *node.should, *node.must_not, *node.filter]
+        elif isinstance(node, DisMax):
+            waiting += node.queries
+        elif isinstance(node, Boosting):
+            waiting += [node.positive, node.negative]
+        elif isinstance(node, ConstantScore | AcrossFields):
+            waiting.append(node.filter if isinstance(node, ConstantScore) else node.query)
+    return False
+
+
 __all__ = [
     "AcrossFields", "Bool", "Boosting", "ConstantScore", "DisMax", "DocValueField", "Exists", "Fuzzy", "HighlightField", "Ids", "Match",
     "MatchAll", "MatchBoolPrefix", "MatchNone", "MatchPhrase", "MatchPhrasePrefix", "MultiMatch", "Node", "Operator", "Prefix", "Range",
-    "Regexp", "Scalar", "SearchRequest", "SortKey", "SourceFilter", "Term", "Terms", "Wildcard",
+    "Regexp", "Scalar", "SearchRequest", "SortKey", "SourceFilter", "Term", "Terms", "Wildcard", "expands",
 ]  # fmt: skip

@@ -244,12 +244,12 @@ class Searcher:
             return None
         limit = request.track_total_hits
         wanted = COUNT_ALL if limit < 0 else limit + 1 if limit else 0
+        plan: Plan = bound.plan
         if request.post_filter is not None:
             after = expand(self.compile(request.post_filter, request.now_ms), bound.statistics)
-            plan = Combine(must=(bound.plan,), filter=(after,))
+            plan = Combine(must=(plan,), filter=(after,))
             search = self._search(plan, bound.weights)
         else:
-            plan = bound.plan
             if not bound.looked:
                 bound.search = self._search(plan, bound.weights)
                 bound.looked = True

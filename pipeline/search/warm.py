@@ -18,6 +18,7 @@ def warm() -> None:
     for query in _queries():
         for request in (
             SearchRequest(query=query, size=1, track_total_hits=-1),
+            SearchRequest(query=query, size=0, track_total_hits=-1),
             SearchRequest(query=query, min_score=0.0),
             SearchRequest(query=query, sort=[SortKey("_doc")]),
         ):
@@ -55,14 +56,18 @@ def _queries() -> "Sequence[Node]":
     from schemas.query import (
         Bool,
         DisMax,
+        Fuzzy,
         Ids,
         Match,
         MatchPhrase,
+        MatchPhrasePrefix,
         Operator,
         Prefix,
         Range,
+        Regexp,
         Term,
         Terms,
+        Wildcard,
     )
 
     one, two = Match(field="t", text="a"), Match(field="t", text="a b")
@@ -73,5 +78,6 @@ def _queries() -> "Sequence[Node]":
         Bool(filter=[Terms(field="t", values=["a", "c"]), Prefix(field="t", value="a")], must=[two]),
         Bool(filter=[one, Term(field="t", value="b")]),
         Range(field="n", gte=0), Range(field="x", gte=0), Terms(field="n", values=[0]), Terms(field="x", values=[0]),
-        Ids(values=["a b"]),
+        Ids(values=["a b"]), Fuzzy(field="t", value="d", fuzziness="1"), Wildcard(field="t", pattern="*a"), Regexp(field="t", pattern="a.*"),
+        MatchPhrasePrefix(field="t", text="a b"), MatchPhrase(field="t", text="a b a", slop=2),
     )  # fmt: skip

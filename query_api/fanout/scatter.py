@@ -20,7 +20,7 @@ from query_api.fanout.ports import PartitionSearcher, PointInTime
 from query_api.fanout.ranking import merge_hits
 from schemas.errors import ErrorKind, SedimentError
 from schemas.ids import IndexName, LogOffset
-from schemas.query import SearchRequest
+from schemas.query import SearchRequest, expands
 from schemas.results import FetchedHit, QueryResult, RowHit, Statistics
 
 T = TypeVar("T")
@@ -238,8 +238,8 @@ class Scatter:
 
 
 def needs_scores(request: SearchRequest) -> bool:
-    """Whether any score is looked at: else no partition need be asked how frequent the terms are."""
-    if request.explain or request.min_score is not None or request.track_scores:
+    """Whether any score is looked at, or a clause stands for terms of the whole index: else no partition need be asked for statistics."""
+    if request.explain or request.min_score is not None or request.track_scores or expands(request):
         return True
     scored = not request.sort or any(key.field == "_score" for key in request.sort)
     return scored and request.size > 0

@@ -13,19 +13,24 @@ from typing import Any
 from schemas.mapping import FieldType, IndexMapping
 from schemas.query import (
     Bool,
+    Boosting,
     ConstantScore,
     DisMax,
     Exists,
+    Fuzzy,
     Ids,
     Match,
     MatchAll,
+    MatchBoolPrefix,
     MatchNone,
     MatchPhrase,
+    MatchPhrasePrefix,
     MultiMatch,
     Node,
     Operator,
     Prefix,
     Range,
+    Regexp,
     Term,
     Terms,
     Wildcard,
@@ -117,6 +122,11 @@ class Oracle:
     def _dismax(self, node: DisMax, d: OracleDocument) -> float | None:
         return best([self.score(q, d) for q in node.queries], node.tie_breaker)
 
+    def _boosting(self, node: Boosting, d: OracleDocument) -> float | None:
+        found = self.score(node.positive, d)
+        demoted = self.score(node.negative, d) is not None
+        return None if found is None else found * (node.negative_boost if demoted else 1.0)
+
     def _multimatch(self, node: MultiMatch, d: OracleDocument) -> float | None:
         parts = []
         for path, boost in node.fields:
@@ -173,6 +183,56 @@ class Oracle:
         pattern = re.escape(node.pattern).replace(r"\*", ".*").replace(r"\?", ".")
         return 1.0 if any(re.fullmatch(pattern, t) for t in self.terms(node.field, d)) else None
 
+    def _regexp(self, node: Regexp, d: OracleDocument) -> float | None:
+        return 1.0 if any(re.fullmatch(node.pattern, t) for t in self.terms(node.field, d)) else None
+
+    def _fuzzy(self, node: Fuzzy, d: OracleDocument) -> float | None:
+        """The most similar terms of the index, all as frequent as the most frequent of them."""
+        word = str(node.value)
+        counts: dict[str, int] = {}
+        for x in self.documents:
+            for term in set(self.terms(node.field, x)):
+                if distance(term, word) <= int(node.fuzziness):
+                    counts[term] = counts.get(term, 0) + 1
+        factors = {t: 1 - distance(t, word) / min(len(t), len(word)) for t in counts}
+        best = sorted((t for t in factors if factors[t] >= 0), key=lambda t: (-factors[t], t))[: node.max_expansions]
+        held = self.terms(node.field, d)
+        most = max((counts[t] for t in best), default=0)
+        is_text = self.mapping.fields[node.field].type is FieldType.TEXT
+        found = [
+            factors[t] * (self.bm25(node.field, [t], held.count(t) if is_text else 1, d, most) or 0.0)
+            for t in best if t in held
+        ]  # fmt: skip
+        return sum(found) if found else None
+
+    def _matchphraseprefix(self, node: MatchPhrasePrefix, d: OracleDocument) -> float | None:
+        words = re.findall(r"[a-z0-9]+", str(node.text).lower())
+        if not words:
+            return None
+        every = sorted({t for x in self.documents for _, t in tokens(x, node.field) if t.startswith(words[-1])})
+        ends = every[: node.max_expansions]
+        held = set(tokens(d, node.field))
+        if len(words) == 1:
+            parts = [self._term(Term(field=node.field, value=t), d) for t in ends]
+            known = [p for p in parts if p is not None]
+            return sum(known) if known else None
+        count = sum(
+            all((at + i, w) in held for i, w in enumerate(words[:-1]))
+            and any((at + len(words) - 1, end) in held for end in ends)
+            for at in {place for place, _ in held}
+        )
+        return self.bm25(node.field, [*words[:-1], *ends], count, d)
+
+    def _matchboolprefix(self, node: MatchBoolPrefix, d: OracleDocument) -> float | None:
+        words = re.findall(r"[a-z0-9]+", str(node.text).lower())
+        if not words:
+            return None
+        parts = [self._term(Term(field=node.field, value=w), d) for w in words[:-1]]
+        parts.append(self._prefix(Prefix(field=node.field, value=words[-1]), d))
+        found = [p for p in parts if p is not None]
+        least = len(words) if node.operator is Operator.AND else 1
+        return sum(found) if len(found) >= least else None
+
     def _range(self, node: Range, d: OracleDocument) -> float | None:
         of_strings = self.mapping.fields[node.field].type in (FieldType.TEXT, FieldType.KEYWORD)
         held: list[Any] = self.terms(node.field, d) if of_strings else values(d, node.field)
@@ -195,8 +255,10 @@ class Oracle:
 
     # ------------------------------------------------------------------ BM25
 
-    def bm25(self, path: str, terms: list, frequency: float, d: OracleDocument) -> float | None:
-        """The score of terms (one, or a phrase's) of this frequency, None where it is 0."""
+    def bm25(
+        self, path: str, terms: list, frequency: float, d: OracleDocument, counted: int | None = None
+    ) -> float | None:
+        """The score of terms (one, or a phrase's) of this frequency, None where it is 0; as if ``counted`` documents had them."""
         if not frequency:
             return None
         is_text = self.mapping.fields[path].type is FieldType.TEXT
@@ -208,6 +270,7 @@ class Oracle:
         idf = 0.0
         for term in terms:
             n = sum(any(t == term for _, t in h) if is_text else str(term) in h for h in held)
+            n = n if counted is None else counted
             idf += math.log(1 + (total - n + 0.5) / (n + 0.5))
         length = quantised(len(tokens(d, path))) if is_text else 1  # without norms every length is 1
         norm = 1.2 * (0.25 + 0.75 * length / average)
@@ -217,3 +280,15 @@ class Oracle:
 def best(parts: list, tie: float) -> float | None:
     found = [p for p in parts if p is not None]
     return max(found) + tie * (sum(found) - max(found)) if found else None
+
+
+def distance(a: str, b: str) -> int:
+    """Edits from one to the other, neighbours swapped being one (optimal string alignment)."""
+    table = [[max(i, j) if 0 in (i, j) else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            ways = [table[i - 1][j] + 1, table[i][j - 1] + 1, table[i - 1][j - 1] + (a[i - 1] != b[j - 1])]
+            if i > 1 and j > 1 and a[i - 1] == b[j - 2] and a[i - 2] == b[j - 1]:
+                ways.append(table[i - 2][j - 2] + 1)
+            table[i][j] = min(ways)
+    return table[-1][-1]

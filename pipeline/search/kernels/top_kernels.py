@@ -293,7 +293,12 @@ def top_of_any(
                 if decoded[t] != block:
                     previous = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
                     counts[t] = decode_documents(
-                        base, block_offset[block], block_bits[block], np.int64(block_last[block]), previous, documents[t]
+                        base,
+                        block_offset[block],
+                        block_bits[block],
+                        np.int64(block_last[block]),
+                        previous,
+                        documents[t],
                     )
                     decoded[t] = block
                     known[t] = False

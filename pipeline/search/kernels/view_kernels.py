@@ -20,7 +20,7 @@ from pipeline.search.kernels.top_kernels import count_any, top_of_all, top_of_an
 DATA, DATA_SIZE, LAST, OFFSET, BITS, IMPACT, BLOCKS, NORMS, DOCUMENTS, OFFSETS, ALIVE, NUMBER, COLUMNS = range(13)
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _pointer(typing: Any, address: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
@@ -94,7 +94,12 @@ def top_of_view(
                 continue
             slot = known
             while slot > 0 and df[slot - 1] > count:
-                first[slot], end[slot], df[slot], some[slot] = first[slot - 1], end[slot - 1], df[slot - 1], some[slot - 1]
+                first[slot], end[slot], df[slot], some[slot] = (
+                    first[slot - 1],
+                    end[slot - 1],
+                    df[slot - 1],
+                    some[slot - 1],
+                )
                 slot -= 1
             first[slot], end[slot], df[slot], some[slot] = blocks[t, s, 0], blocks[t, s, 1], count, weights[t]
             known += 1

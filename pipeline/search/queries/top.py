@@ -141,7 +141,7 @@ class FieldTable:
         self, row: NDArray[np.int64], segment: SegmentQueries, postings: Postings, norms: NDArray[np.uint8]
     ) -> None:
         offsets = segment.reader.offsets()
-        arrays = {
+        arrays: dict[int, NDArray[Any]] = {
             DATA: postings.data, LAST: postings.block_last, OFFSET: postings.block_offset, BITS: postings.block_bits,
             IMPACT: postings.block_impact, NORMS: norms, OFFSETS: offsets,
         }  # fmt: skip

@@ -1,6 +1,7 @@
 """Plans of queries about texts: match, match_phrase, match_phrase_prefix, match_bool_prefix."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from pipeline.analysis.definitions.analyzer_set import analyzer_set
 from pipeline.analysis.words import Token
@@ -26,6 +27,8 @@ from schemas.errors import SedimentError, invalid
 from schemas.limits import CLAUSES_MAX
 from schemas.mapping import INVERTED_TYPES, Field, FieldType
 from schemas.query import Match, MatchBoolPrefix, MatchPhrase, MatchPhrasePrefix, Operator, Scalar, Term
+
+LONG_TEXT_CHARACTERS: Final = 32_768
 
 
 def compile_match(node: Match, context: Context, boost: float) -> Plan:
@@ -112,7 +115,10 @@ def tokens_of(
         if named is None:
             raise invalid("query_shard", f"[match] analyzer [{analyzer}] not found")
         found = named
-    return found.analyze(text_of(text))
+    whole = text_of(text)
+    if len(whole) > LONG_TEXT_CHARACTERS:  # a book has too many words already in its beginning
+        check_clauses(len(found.analyze(whole[:LONG_TEXT_CHARACTERS])) - 1)
+    return found.analyze(whole)
 
 
 def compile_phrase(node: MatchPhrase, context: Context, boost: float) -> Plan:
