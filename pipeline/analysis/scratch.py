@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GROWTH = 1.25
+OWNERS_MAX = 64  # owners whose things are kept at a time
 
 
 class Fillable(Protocol):
@@ -64,6 +65,8 @@ class Scratch:
         """What was made for an owner, until it is full; the owner is known by identity."""
         known = self._kept.get(id(owner))
         if known is None or known[1].full:
+            if len(self._kept) >= OWNERS_MAX:
+                self._kept.clear()
             known = self._kept[id(owner)] = (owner, make())  # holds the owner, whose identity could go to another
         made: V = known[1]
         return made

@@ -20,7 +20,7 @@ from pipeline.analysis.vocabulary.expand_kernels import add_terms, find_terms
 from pipeline.analysis.words import Stream
 from schemas.limits import READABLE_PAD_BYTES
 
-TERMS_KEPT_MAX: Final = 1 << 18  # then a vocabulary starts anew: a bound on memory, nothing else
+TERMS_KEPT_MAX: Final = 1 << 17  # then a vocabulary starts anew: a bound on memory, nothing else
 _GROWTH: Final = 2
 I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]

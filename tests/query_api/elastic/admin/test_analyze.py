@@ -14,7 +14,7 @@ from query_api.app import Pools, Services, build_app
 from query_api.fanout.local import LocalTopology
 from schemas.settings import ServeSettings
 
-ANALYSIS = {
+ANALYSIS: dict[str, Any] = {
     "char_filter": {"amp": {"type": "mapping", "mappings": ["& => and"]}},
     "filter": {
         "same": {"type": "synonym_graph", "synonyms": ["ny, new york", "sofa, couch"]},
@@ -29,7 +29,7 @@ ANALYSIS = {
     },
     "normalizer": {"plain": {"filter": ["lowercase", "asciifolding"]}},
 }
-PROPERTIES = {
+PROPERTIES: dict[str, Any] = {
     "text": {"type": "text", "analyzer": "mine"},
     "place": {"type": "text", "analyzer": "standard", "search_analyzer": "wide"},
     "name": {"type": "text", "analyzer": "names"},
