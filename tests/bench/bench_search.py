@@ -1,7 +1,8 @@
 """How fast queries are in process: `python tests/bench/bench_search.py [copies] [seconds per class]`.
 
-Prints microseconds of processor time (p50, p99; nothing waits, so an idle machine answers in these) for classes of queries on one segment of the commit corpus, `copies` times over: statistics + query as
-a partition answers them, the ten best hits. Words are drawn by document frequency with a fixed seed.
+Prints microseconds of processor time (p50, p99) for classes of queries on
+one segment of the commit corpus, `copies` times over: statistics + query as a partition answers
+them, the ten best hits. Words are drawn by document frequency with a fixed seed.
 """
 
 import json

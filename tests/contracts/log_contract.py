@@ -132,8 +132,8 @@ class LogContract:
         code = "partition_not_found"
         for number in (2, -1):
             where = PartitionId(number)
-            self.refused(missing, code, lambda where=where: log.append(topic, where, batch))  # type: ignore[misc]
-            self.refused(missing, code, lambda where=where: log.end_offset(topic, where))  # type: ignore[misc]
+            self.refused(missing, code, lambda where=where: log.append(topic, where, batch))
+            self.refused(missing, code, lambda where=where: log.end_offset(topic, where))
         self.refused(ErrorKind.INVALID, "invalid_partitions", lambda: log.create_topic(nowhere, 0))
 
     def test_append_returns_offsets_in_order_per_partition(self, log: Log, topic: TopicName) -> None:

@@ -141,7 +141,8 @@ def sort_buckets(world: World, agg: Any, groups: dict[Any, list[Document]]) -> l
             keys.sort(key=lambda k: len(groups[k]) * (1 if ascending else -1))
         else:
             by = {k: order_value(world, agg, path, groups[k]) for k in keys}
-            keys.sort(key=lambda k: math.inf if by[k] is None else by[k] * (1 if ascending else -1))
+            sign = 1 if ascending else -1
+            keys.sort(key=lambda k: math.inf if (value := by[k]) is None else value * sign)
     return keys
 
 
@@ -193,7 +194,7 @@ def histogram(world: World, agg: HistogramAggregation, docs: Sequence[Document])
     if agg.min_doc_count == 0:
         ends = list(groups)
         ends += [math.floor((b - agg.shift) / agg.interval) for b in agg.extended_bounds or ()]
-        for step in range(min(ends), max(ends) + 1) if ends else ():
+        for step in range(int(min(ends)), int(max(ends)) + 1) if ends else ():
             groups.setdefault(step, [])
     groups = {k: g for k, g in groups.items() if len(g) >= agg.min_doc_count}
     buckets = []

@@ -421,7 +421,7 @@ def test_any_history_agrees_with_a_list(
             lost = {o for s in skipped(log) for o in range(s.first_offset, s.next_offset)}
             assert rows_now.keys() | lost >= {o for o in model if o >= log.begin_offset(TOPIC, P0)}
             assert rows_now.items() <= model.items()
-            model = dict(rows_now)
+            model = dict(rows_now)  # type: ignore[arg-type]
         begin = log.begin_offset(TOPIC, P0)
         model = {offset: one for offset, one in model.items() if offset >= begin}
     log.close()

@@ -1,5 +1,7 @@
 """Frames: what goes in comes out, and no damaged byte goes unnoticed."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ header_lists = st.lists(st.tuples(st.text(max_size=5), st.binary(max_size=5)), m
 def batches(draw: st.DrawFn) -> AppendBatch:
     """Any batch of 1 to 20 records."""
     count = draw(st.integers(1, 20))
-    fixed = {"min_size": count, "max_size": count}
+    fixed: dict[str, Any] = {"min_size": count, "max_size": count}
     headers = draw(st.dictionaries(st.integers(0, count - 1), header_lists.map(tuple), max_size=4))
     return append_batch(
         draw(st.lists(optional, **fixed)),

@@ -1,6 +1,7 @@
 """Exact sums against fractions."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -44,7 +45,7 @@ def test_integers(pairs: list[tuple[int, int]]) -> None:
 def test_adding_sums(one: list[tuple[float, int]], other: list[tuple[float, int]]) -> None:
     """The sum of two parts' sums is the whole's, to the byte."""
 
-    def sums(pairs: list[tuple[float, int]]):
+    def sums(pairs: list[tuple[float, int]]) -> Any:
         buckets = np.array([b for _, b in pairs], np.int64)
         return sums_of(np.array([v for v, _ in pairs]), buckets, COUNT)
 

@@ -36,8 +36,8 @@ def test_terms_like_a_word(text: str, known: set[str], most: int, prefix_length:
             edits = twin(text[prefix_length:], term[len(prefix) :], swaps)
             if edits <= most:
                 wanted[i] = edits
-    found, edits = word.scan(terms, Signed.of(terms))
-    assert dict(zip(found.tolist(), edits.tolist(), strict=True)) == wanted
+    found, distances = word.scan(terms, Signed.of(terms))
+    assert dict(zip(found.tolist(), distances.tolist(), strict=True)) == wanted
     assert {i: d for i, w in enumerate(ordered) if (d := word.distance(w)) is not None} == wanted
 
 

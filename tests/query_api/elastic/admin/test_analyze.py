@@ -87,7 +87,7 @@ class Node:
 class KeptLog(MemoryLog):
     """A log that outlives a node."""
 
-    def close(self) -> None:  # type: ignore[explicit-override]
+    def close(self) -> None:
         """The test ends it."""
 
 
