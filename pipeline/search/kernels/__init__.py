@@ -2,6 +2,7 @@
 
 ``score_kernels``: every posting scored; lists intersected, united, added.
 ``top_kernels``: the best k without looking at every posting.
+``all_kernels``: the same for documents with all terms.
 ``view_kernels``: the same over all segments of a view.
 ``phrase_kernels``: documents where terms stand together.
 ``column_kernels``: documents whose values or ids are wanted.

@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.kernels.arrays import F32Array, I64Array, U8Array, U32Array, U64Array
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of
-from pipeline.search.kernels.top_kernels import keep_common
+from pipeline.search.kernels.all_kernels import keep_common
 from pipeline.segments.postings_kernels import (
     BLOCK,
     decode_block,

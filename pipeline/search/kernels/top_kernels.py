@@ -1,4 +1,4 @@
-"""The best k documents of a term, of any of several terms, of all of them: blocks that cannot matter are not decoded.
+"""The best k documents of a term or of any of several terms: blocks that cannot matter are not decoded.
 
 Each block of postings carries a bound on its scores (`impact`: greatest frequency << 8 | smallest norm byte). Once k documents
 are known, the worst of them is a threshold, and what cannot pass it is skipped:
@@ -6,8 +6,7 @@ are known, the worst of them is a threshold, and what cannot pass it is skipped:
 * one term: a block whose bound does not pass;
 * any term (MaxScore: Turtle and Flood 1995, with bounds per block as in Block-Max: Ding and Suel 2011): documents are walked in
   windows; in each window terms are ordered by their bound there, and those whose bounds together do not pass are only looked
-  up for documents that other terms brought in;
-* all terms: a block of the rarest term, where the others' bounds over the same documents do not make up for it.
+  up for documents that other terms brought in, unless adding all their postings costs less.
 
 The k best are a heap (scores float32, then the offset of the document's record: of equal scores the lower offset is better; row is
 segment << 32 | document), whose root is the worst. Where segments and rows come in order of offset a document that only equals the
@@ -30,7 +29,6 @@ from pipeline.segments.postings_kernels import (
     decode_documents,
     decode_frequencies,
     frequency_at,
-    seek_block,
 )
 
 WINDOW = 2048  # documents at a time; more of them where terms are rare
@@ -367,170 +365,6 @@ def top_of_any(
                         cut = threshold(heap_scores, size, ordered)
         start = stop
     return size
-
-
-@kernel
-def keep_common(
-    base: int,
-    block_last: U32Array,
-    block_offset: I64Array,
-    block_bits: U32Array,
-    first: int,
-    end: int,
-    documents: U32Array,
-    decoded: int,
-    decoded_count: int,
-    found: U32Array,
-    count: int,
-    places: I64Array,
-    blocks: I64Array,
-    term: int,
-    cursor: I64Array,
-) -> tuple[int, int, int, bool]:
-    """Keep those of found[:count] (ascending) that a term has too, in place.
-
-    places[t, i] says where document i stands in block blocks[t, i] of term t, for the terms up to this one. `documents` holds the
-    term's block `decoded`. Returns (documents kept, block decoded now, its size, whether the term's postings ended).
-
-    Where candidates are few a block is searched for each, else both lists are walked.
-    """
-    kept = 0
-    at = 0
-    block = cursor[term]
-    while at < count:
-        block = seek_block(block_last, block, end, np.int64(found[at]))
-        if block >= end:
-            cursor[term] = block
-            return kept, decoded, decoded_count, True
-        last = block_last[block]
-        if decoded != block:
-            before = np.int64(block_last[block - 1]) if block > first else np.int64(-1)
-            decoded_count = decode_documents(
-                base, block_offset[block], block_bits[block], np.int64(last), before, documents
-            )
-            decoded = block
-        stop = count if found[count - 1] <= last else find_in_block(found, at, count, last + np.uint32(1))
-        j = 0
-        if (stop - at) * 8 < decoded_count:
-            while at < stop:
-                j = find_in_block(documents, j, decoded_count, found[at])
-                if documents[j] == found[at]:
-                    found[kept] = found[at]
-                    for u in range(term):
-                        places[u, kept] = places[u, at]
-                        blocks[u, kept] = blocks[u, at]
-                    places[term, kept] = j
-                    blocks[term, kept] = block
-                    kept += 1
-                at += 1
-        else:
-            while at < stop:
-                wanted = found[at]
-                here = documents[j]
-                if wanted == here:
-                    found[kept] = wanted
-                    for u in range(term):
-                        places[u, kept] = places[u, at]
-                        blocks[u, kept] = blocks[u, at]
-                    places[term, kept] = j
-                    blocks[term, kept] = block
-                    kept += 1
-                at += wanted <= here
-                j += here <= wanted
-    cursor[term] = block
-    return kept, decoded, decoded_count, False
-
-
-@kernel
-def top_of_all(
-    data: U8Array,
-    block_last: U32Array,
-    block_offset: I64Array,
-    block_bits: U32Array,
-    block_impact: U32Array,
-    first: I64Array,
-    end: I64Array,
-    weights: F32Array,
-    inverse: F32Array,
-    norms: U8Array,
-    mask: BoolArray,
-    offsets: I64Array,
-    row: int,
-    ordered: bool,
-    heap_scores: F32Array,
-    heap_offsets: I64Array,
-    heap_rows: I64Array,
-    size: int,
-    hits: int,
-    hits_wanted: int,
-) -> tuple[int, int]:
-    """The best documents with all terms into the heap; terms ordered by df, the rarest first.
-
-    `hits` matches were counted before this segment; nothing is skipped until `hits_wanted` are. Returns (size, hits).
-    """
-    base = address_of(data)
-    masked = mask.shape[0] > 0
-    terms = first.shape[0]
-    k = heap_scores.shape[0]
-    cursor = first.copy()
-    documents = np.empty((terms, BLOCK), np.uint32)
-    decoded = np.full(terms, -1, np.int64)
-    counts = np.zeros(terms, np.int64)
-    found = np.empty(BLOCK, np.uint32)
-    places = np.zeros((terms, BLOCK), np.int64)
-    blocks = np.zeros((terms, BLOCK), np.int64)
-    for lead in range(first[0], end[0]):
-        previous = np.int64(block_last[lead - 1]) if lead > first[0] else np.int64(-1)
-        last = np.int64(block_last[lead])
-        if size == k and hits >= hits_wanted:
-            bound = bound_of(block_impact[lead], weights[0], inverse)
-            for t in range(1, terms):
-                block = seek_block(block_last, cursor[t], end[t], previous + 1)
-                cursor[t] = block
-                if block >= end[t]:
-                    return size, hits
-                greatest = 0.0
-                while block < end[t]:
-                    greatest = max(greatest, bound_of(block_impact[block], weights[t], inverse))
-                    if np.int64(block_last[block]) >= last:
-                        break
-                    block += 1
-                bound += greatest
-            if bound <= threshold(heap_scores, size, ordered):
-                continue
-        size_of_lead = decode_documents(base, block_offset[lead], block_bits[lead], last, previous, documents[0])
-        count = 0
-        for i in range(size_of_lead):
-            document = documents[0, i]
-            if masked and not mask[np.int64(document)]:
-                continue
-            found[count] = document
-            places[0, count] = i
-            count += 1
-        ended = False
-        for t in range(1, terms):
-            count, decoded[t], counts[t], ended = keep_common(
-                base, block_last, block_offset, block_bits, first[t], end[t], documents[t], decoded[t], counts[t],
-                found, count, places, blocks, t, cursor,
-            )  # fmt: skip
-            if count == 0:
-                break
-        hits += count
-        for c in range(count):
-            document = np.int64(found[c])
-            norm = inverse[norms[document]]
-            frequency = frequency_at(base, block_offset[lead], block_bits[lead], places[0, c])
-            score = np.float64(bm25(weights[0], np.float32(frequency), norm))
-            for t in range(1, terms):
-                block = blocks[t, c]
-                frequency = frequency_at(base, block_offset[block], block_bits[block], places[t, c])
-                score += np.float64(bm25(weights[t], np.float32(frequency), norm))
-            rounded = np.float32(score)
-            if size < k or rounded >= heap_scores[0]:
-                size = push(heap_scores, heap_offsets, heap_rows, size, rounded, offsets[document], row + document)
-        if ended and count == 0:
-            return size, hits
-    return size, hits
 
 
 @kernel

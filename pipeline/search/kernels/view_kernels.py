@@ -15,7 +15,8 @@ from numba.extending import intrinsic
 
 from pipeline.kernels.arrays import BoolArray, F32Array, I64Array
 from pipeline.kernels.compile import kernel
-from pipeline.search.kernels.top_kernels import count_any, top_of_all, top_of_any, top_of_term, worse
+from pipeline.search.kernels.all_kernels import top_of_all
+from pipeline.search.kernels.top_kernels import count_any, top_of_any, top_of_term, worse
 
 DATA, DATA_SIZE, LAST, OFFSET, BITS, IMPACT, BLOCKS, NORMS, DOCUMENTS, OFFSETS, ALIVE, NUMBER, COLUMNS = range(13)
 
