@@ -7,4 +7,5 @@
 ``murmur2_kernels``: Kafka's partitioner hash over a column of keys.
 ``crc_kernels``: CRC-32C over byte ranges.
 ``warm``: compile every kernel ahead of the first request.
+``unpack_kernels``: packed numbers of a fixed width, sixteen at a time.
 """

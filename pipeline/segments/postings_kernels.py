@@ -21,7 +21,7 @@ import numpy as np
 from pipeline.kernels.arrays import BoolArray, I64Array, U8Array, U32Array, U64Array
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, load64
-from pipeline.segments.columns.unpack_kernels import VECTORS, WIDTH_MAX, sum_groups, unpack_groups
+from pipeline.kernels.unpack_kernels import VECTORS, WIDTH_MAX, sum_groups, unpack_groups
 
 BLOCK = 128
 

@@ -5,7 +5,6 @@
 ``terms``: a field's dictionary.
 ``invert_kernels``: tokens to blocks of postings.
 ``inverted``: the arrays of an inverted field, made.
-``unpack_kernels``: bit-packed values, sixteen at a time.
 ``postings``: the postings of a field, read.
 ``numbers``: values and ordinals by document.
 ``sources``: the stored documents, in compressed blocks.
