@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.search.kernels.column_kernels import kth_least
 from pipeline.search.queries.top import Ranked
 from pipeline.search.sort import Column, Rows, Sorter
 from schemas.errors import illegal_argument
@@ -44,20 +45,20 @@ class SortedCollector:
         """The matches of one segment."""
         columns = [s.column(rows) for s in self._sorters]
         keys = [c.keys for c in columns]
-        offsets = rows.segment.reader.offsets()[rows.documents]
-        chosen = self._behind(rows, columns)
-        chosen = best_of(keys, offsets, chosen, self._k)
-        for i in chosen.tolist():
+        chosen = best_by_first(keys[0], self._behind(rows, columns), self._k)
+        offsets = rows.segment.reader.offsets()[rows.documents[chosen]]
+        order = best_of([key[chosen] for key in keys], offsets, self._k)
+        for i, offset in zip(chosen[order].tolist(), offsets[order].tolist(), strict=True):
             score = float("nan") if rows.scores is None else float(rows.scores[i])
-            row = Ranked(score, rows.segment.number, int(rows.documents[i]), int(offsets[i]))
+            row = Ranked(score, rows.segment.number, int(rows.documents[i]), offset)
             self._best.append(Sorted(row, tuple(c.raw(i) for c in columns)))
         if len(self._best) > 4 * self._k:
             self._best = self._merged()
 
-    def _behind(self, rows: Rows, columns: Sequence[Column]) -> I64:
-        """Positions of the rows that come after ``search_after``."""
+    def _behind(self, rows: Rows, columns: Sequence[Column]) -> I64 | None:
+        """Positions of the rows that come after ``search_after``; None: all do."""
         if self._after is None:
-            return np.arange(len(rows.documents))
+            return None
         behind = np.zeros(len(rows.documents), np.bool_)
         level = np.ones(len(rows.documents), np.bool_)
         for sorter, column, value in zip(self._sorters, columns, self._after, strict=True):
@@ -78,12 +79,17 @@ class SortedCollector:
         return self._merged()
 
 
-def best_of(keys: Sequence[I64], offsets: I64, positions: I64, k: int) -> I64:
-    """The k best of the positions, best first: by each key, then by offset."""
-    first = keys[0][positions]
-    if len(positions) > 4 * k:  # all that can be among the k best by the first key alone
-        limit = np.partition(first, k - 1)[k - 1]
-        positions = positions[first <= limit]
-    order = np.lexsort([offsets[positions], *(key[positions] for key in reversed(keys))])
-    best: I64 = positions[order[:k]]
+def best_by_first(first: I64, positions: I64 | None, k: int) -> I64:
+    """Positions of all rows that can be among the k best, as far as the first key tells; ``positions``: of those to look at."""
+    looked = first if positions is None else first[positions]
+    if len(looked) > 4 * k:
+        kept = np.flatnonzero(looked <= kth_least(np.ascontiguousarray(looked), k))
+        return kept if positions is None else positions[kept]
+    return np.arange(len(first)) if positions is None else positions
+
+
+def best_of(keys: Sequence[I64], offsets: I64, k: int) -> I64:
+    """Positions of the k best, best first: by each key, then by offset."""
+    order = np.lexsort([offsets, *reversed(keys)])
+    best: I64 = order[:k]
     return best

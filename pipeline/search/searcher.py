@@ -341,7 +341,8 @@ class Searcher:
         self, segment: SegmentQueries, request: SearchRequest, plan: Plan, weights: Weights, *, scored: bool
     ) -> Matches:
         if not scored and request.min_score is None:
-            return constant(self._live(segment, plan), 0.0)
+            documents = self._live(segment, plan).as_documents()
+            return Matches(documents, np.broadcast_to(np.float32(0), len(documents)))
         matches = segment.score(plan, weights).keep(segment.alive)
         if request.min_score is None:
             return matches

@@ -22,7 +22,7 @@ from pipeline.search.aggregations.slots import (
     collect_missing,
     collect_range,
 )
-from pipeline.search.aggregations.terms import collect_terms
+from pipeline.search.aggregations.terms import collect_terms, count_terms
 from pipeline.segments.format import SegmentMeta
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView
@@ -83,9 +83,17 @@ def _nothing(view: PartitionView, now_ms: int) -> SegmentScope:
 
 
 def _collect_all(aggregations: Mapping[str, Aggregation], scope: SegmentScope, rows: Rows) -> dict[str, Partial]:
-    docs = rows.astype(np.int64)
-    parents = np.zeros(len(docs), np.int64)
-    return {name: _collect(name, agg, scope, docs, parents, 1) for name, agg in aggregations.items()}
+    found: dict[str, Partial] = {}
+    docs: Docs | None = None
+    for name, agg in aggregations.items():
+        if isinstance(agg, TermsAggregation) and not agg.children:
+            counted = count_terms(name, agg, scope, rows)
+            if counted is not None:
+                found[name] = counted
+                continue
+        docs = rows.astype(np.int64) if docs is None else docs
+        found[name] = _collect(name, agg, scope, docs, np.zeros(len(docs), np.int64), 1)
+    return found
 
 
 def _collect(name: str, agg: Aggregation, scope: SegmentScope, docs: Docs, parents: I64, count: int) -> Partial:

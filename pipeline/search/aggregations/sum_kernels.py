@@ -9,7 +9,7 @@ after Kulisch's long accumulator. Only the limbs that occur are kept, the first 
 
 import numpy as np
 
-from pipeline.kernels.arrays import F64Array, I64Array
+from pipeline.kernels.arrays import F64Array, I64Array, U32Array
 from pipeline.kernels.compile import kernel
 
 MANTISSA = (1 << 52) - 1
@@ -69,3 +69,13 @@ def warm_aggregations() -> None:
     add_floats(np.zeros(1, np.int64), buckets, 0, np.zeros((1, 4), np.int64))
     add_integers(buckets, buckets, np.zeros((1, 3), np.int64))
     extremes(np.zeros(1), buckets, np.zeros(1), np.zeros(1))
+
+
+@kernel
+def count_codes(codes: U32Array, rows: U32Array, counts: I64Array) -> None:
+    """Add to counts[codes[row]] for every row; codes beyond the counts are rows without a value."""
+    known = np.int64(counts.shape[0])
+    for i in range(rows.shape[0]):
+        code = np.int64(codes[rows[i]])
+        if code < known:
+            counts[code] += 1

@@ -8,6 +8,7 @@ import numpy as np
 import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from pipeline.analysis.scratch import frozen
 from pipeline.search.aggregations.fields import (
     ANY_TYPE,
     TERM_TYPES,
@@ -22,6 +23,7 @@ from pipeline.search.aggregations.fields import (
 )
 from pipeline.search.aggregations.hashes import PARTITION_SEED, mixed, murmur3
 from pipeline.search.aggregations.partials import UNIVERSE, Buckets, Keys
+from pipeline.search.aggregations.sum_kernels import count_codes
 from schemas.aggregations import TermsAggregation
 from schemas.errors import illegal_argument
 
@@ -47,6 +49,26 @@ def collect_terms(
     if source.type in TERM_TYPES or not source.type:
         return _collect_strings(name, agg, scope, source, docs, parents)
     return _collect_numbers(name, agg, scope, source, docs, parents)
+
+
+def count_terms(name: str, agg: TermsAggregation, scope: SegmentScope, rows: NDArray[np.uint32]) -> Buckets | None:
+    """The buckets of all these rows together, by one count; None where ``collect_terms`` is needed: where a document has several
+    values or none is replaced, where terms are chosen, or buckets are shown that are empty.
+    """
+    if agg.include is not None or agg.exclude is not None or agg.missing is not None or agg.min_doc_count == 0:
+        return None
+    wanted = Wanted(
+        name=name, kind="terms", path=agg.field, types=ANY_TYPE, format=agg.format, value_type=agg.value_type
+    )
+    source = source_of(wanted, scope)
+    column, terms = scope.reader.ordinals(source.path), scope.reader.terms(source.path)
+    if source.type not in TERM_TYPES or column is None or column.starts is not None or terms is None:
+        return None
+    counts = np.zeros(terms.count, np.int64)
+    count_codes(column.ordinals, frozen(rows), counts)
+    present = np.flatnonzero(counts)
+    found = TermCodes(present, present, terms)
+    return Buckets(np.zeros(len(present), np.int64), found.bytes_of(present), counts[present], source.shown)
 
 
 def _collect_strings(

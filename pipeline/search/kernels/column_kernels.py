@@ -108,3 +108,26 @@ def find_ids(
                     break
             low += 1
     return count
+
+
+@kernel
+def kth_least(keys: I64Array, k: int) -> int:
+    """The k-th least of at least k keys, by a heap of the k least so far."""
+    heap = np.full(k, np.iinfo(np.int64).max, np.int64)  # the root is the greatest of them
+    for i in range(keys.shape[0]):
+        key = keys[i]
+        if key >= heap[0]:
+            continue
+        at = 0
+        while True:
+            child = 2 * at + 1
+            if child >= k:
+                break
+            if child + 1 < k and heap[child + 1] > heap[child]:
+                child += 1
+            if heap[child] <= key:
+                break
+            heap[at] = heap[child]
+            at = child
+        heap[at] = key
+    return heap[0]

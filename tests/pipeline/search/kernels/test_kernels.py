@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from pipeline.search.kernels.column_kernels import kth_least
 from pipeline.search.kernels.phrase_kernels import exact_frequency, sloppy_frequency
 from pipeline.search.kernels.score_kernels import intersect, union_scores
 from pipeline.search.kernels.top_kernels import push
@@ -112,3 +113,10 @@ def test_sloppy_phrases(parts: list[list[int]], slop: int) -> None:
     at, begins = np.zeros(len(parts), np.int64), np.zeros(len(parts), np.int64)
     found = sloppy_frequency(positions, starts, shifts, slop, at, begins)
     assert found == pytest.approx(lucene_sloppy(parts, slop), rel=1e-5)
+
+
+@given(st.lists(st.integers(-50, 50), min_size=1, max_size=60), st.integers(1, 60))
+def test_the_kth_least_key(keys: list[int], k: int) -> None:
+    """What sorting says."""
+    k = min(k, len(keys))
+    assert kth_least(np.array(keys, np.int64), k) == sorted(keys)[k - 1]
