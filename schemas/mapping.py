@@ -360,6 +360,17 @@ def parse_similarities(settings: Mapping[str, Any]) -> Mapping[str, Similarity]:
     return found
 
 
+def similarities_of(settings: Mapping[str, str]) -> Mapping[str, Similarity]:
+    """The similarities that an index's flat settings name (``similarity.mine.k1``). Raises ``illegal_argument``."""
+    bodies: dict[str, dict[str, str]] = {}
+    for dotted, value in settings.items():
+        kind, _, rest = dotted.partition(".")
+        name, _, key = rest.rpartition(".")
+        if kind == "similarity" and name:
+            bodies.setdefault(name, {})[key] = value
+    return parse_similarities(bodies)
+
+
 def merge_mappings(current: IndexMapping, update: IndexMapping, fields_max: int = FIELDS_MAX) -> IndexMapping:
     """``current`` with ``update`` laid over it: fields may be added, types may not change. Raises ``illegal_argument``."""
     merged = dict(current.fields)

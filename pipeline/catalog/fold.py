@@ -20,7 +20,7 @@ from pipeline.catalog.state import CatalogState, IndexState, Refusal
 from schemas.errors import ErrorKind, SedimentError, conflict, invalid, not_found
 from schemas.ids import IndexName, IndexUuid, SchemaVersion, TopicName
 from schemas.limits import FIELDS_MAX
-from schemas.mapping import Field, FieldType, IndexMapping, checked, merge_mappings, parse_mapping
+from schemas.mapping import Field, FieldType, IndexMapping, checked, merge_mappings, parse_mapping, similarities_of
 
 Outcome = IndexState | SedimentError | None
 
@@ -72,7 +72,11 @@ def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tup
             index=command.name,
             index_uuid=existing.uuid,
         )
-    parsed = replace(parsed_mapping(command.mappings), analysis=analysis_of(command.settings))
+    parsed = replace(
+        parsed_mapping(command.mappings),
+        analysis=analysis_of(command.settings),
+        similarities=similarities_of(command.settings),
+    )
     mapping = checked(parsed, fields_max(command.settings))
     _check_tree(mapping.fields, mapping.fields)
     index = IndexState(
