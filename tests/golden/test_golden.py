@@ -53,11 +53,14 @@ def test_queries_are_answered_as_opensearch_does(searcher: Searcher, golden: dic
         found = answer(searcher, query["body"])
         same = found["total"] == query["total"] and found["ids"] == query["ids"]
         close = len(found["scores"]) == len(query["scores"]) and all(
-            a == b or abs(a - b) <= 1e-5 * max(1.0, abs(b)) for a, b in zip(found["scores"], query["scores"], strict=True)
+            a == b or abs(a - b) <= 1e-5 * max(1.0, abs(b))
+            for a, b in zip(found["scores"], query["scores"], strict=True)
         )
         if not (same and close and found["sort"] == query.get("sort", found["sort"])):
             differing.append((query["name"], found, query))
-    assert not differing, [(name, f["total"], q["total"], f["ids"], q["ids"], f["scores"], q["scores"]) for name, f, q in differing]
+    assert not differing, [
+        (name, f["total"], q["total"], f["ids"], q["ids"], f["scores"], q["scores"]) for name, f, q in differing
+    ]
 
 
 def test_explanations_are_those_of_opensearch(searcher: Searcher, golden: dict) -> None:

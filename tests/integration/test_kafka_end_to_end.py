@@ -65,7 +65,10 @@ def topic_of(running: Running, index: str) -> str:
 
 def test_a_plain_producer_is_found_over_rest(kafka: str, running: Running) -> None:
     """Documents of a plain producer are found, its nulls deleted, its poison is among the dead letters, each with its origin."""
-    body = {"settings": {"number_of_shards": 3}, "mappings": {"properties": {"n": {"type": "integer"}, "t": {"type": "text"}}}}
+    body = {
+        "settings": {"number_of_shards": 3},
+        "mappings": {"properties": {"n": {"type": "integer"}, "t": {"type": "text"}}},
+    }
     assert running.call("PUT", "/orders", body)["acknowledged"]
     producer = confluent_kafka.Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
     topic = topic_of(running, "orders")
@@ -83,7 +86,9 @@ def test_a_plain_producer_is_found_over_rest(kafka: str, running: Running) -> No
     assert found["hits"]["total"]["value"] == 270
     assert running.call("GET", "/orders/_doc/order-11")["_source"] == {"n": 11, "t": "order number 11"}
     assert running.call("GET", "/orders/_doc/order-10")["found"] is False
-    keyless = running.call("POST", "/orders/_search", {"query": {"match": {"t": "without"}}, "_sediment": True})["hits"]["hits"]
+    keyless = running.call("POST", "/orders/_search", {"query": {"match": {"t": "without"}}, "_sediment": True})[
+        "hits"
+    ]["hits"]
     origin = keyless[0]["_sediment"]
     assert keyless[0]["_id"] == f"{origin['partition']}-{origin['offset']}"
     dead = running.call("POST", "/orders.dead/_search", {"sort": ["key"], "size": 10})["hits"]["hits"]
