@@ -180,7 +180,14 @@ class Node:
         remove_leftovers(folder, partition)
         directory = folder / current_directory(folder, partition)
         try:
-            return self.make_worker(index, partition, directory, self.log)
+            worker = self.make_worker(index, partition, directory, self.log)
+            stands, end = worker.outcomes.applied, self.log.end_offset(index.topic, partition)
+            if stands > end:
+                worker.halt(
+                    f"the log of [{index.topic}] partition {partition} ends at {end}, the index stands at {stands}: acknowledged "
+                    "records are gone from the log; put its files back from a copy, or reindex what can still be read here"
+                )
+            return worker
         except SedimentError as error:
             if error.kind is not ErrorKind.DAMAGED or self.log.begin_offset(index.topic, partition) > 0:
                 raise
@@ -373,8 +380,13 @@ class Node:
         return served.workers
 
     def decisions(self, index: IndexState, partition: PartitionId) -> Decisions:
-        """The decisions of a partition."""
-        return self.workers(index.name)[partition].outcomes
+        """The decisions of a partition. Raises UNAVAILABLE where nobody decides any more: then nothing is appended for them."""
+        worker = self.workers(index.name)[partition]
+        if worker.state == "stopped":
+            raise unavailable(
+                "partition_stopped", f"partition {partition} of [{index.name}] takes no writes: {worker.reason}"
+            )
+        return worker.outcomes
 
     def refresh(self, name: str) -> None:
         """Make everything applied visible."""

@@ -10,6 +10,7 @@ for a flush would wait *with* the lock and freeze the process, so writes refuse 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -103,20 +104,26 @@ class RocksStore:
     def _pairs(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         with self._translated():
             cursor = self._cursor(start, end)
-            while cursor.valid():
-                yield cursor.key(), cursor.value()
-                cursor.next()
-            cursor.status()  # a damaged file ends an iteration early: only this says so
+            try:
+                while cursor.valid():
+                    yield cursor.key(), cursor.value()
+                    cursor.next()
+                cursor.status()  # a damaged file ends an iteration early: only this says so
+            finally:
+                del cursor  # an error would keep it, and with it the directory's lock
 
     def next_key(self, start: bytes, end: bytes) -> bytes | None:
         """The first key in [start, end)."""
         with self._translated():
             cursor = self._cursor(start, end)
-            if cursor.valid():
-                key: bytes = cursor.key()
-                return key
-            cursor.status()
-            return None
+            try:
+                if cursor.valid():
+                    key: bytes = cursor.key()
+                    return key
+                cursor.status()
+                return None
+            finally:
+                del cursor  # an error would keep it, and with it the directory's lock
 
     def _cursor(self, start: bytes, end: bytes) -> Any:
         bounds = rocksdict.ReadOptions()
@@ -225,7 +232,8 @@ def translate(text: str, path: str) -> SedimentError:
             "data_directory_in_use",
             f"data directory in use by another process: {path}; stop that process or choose another directory",
         )
-    if "Corruption" in text:
+    file_is_gone = "No such file or directory" in text and Path(path).is_dir()
+    if "Corruption" in text or file_is_gone:
         return damaged(
             f"the data in {path} is damaged ({text}): check the disk, then delete the directory; "
             "it is rebuilt from the newest snapshot and the log",
