@@ -328,7 +328,11 @@ def expands(request: SearchRequest) -> bool:
     waiting: list[Any] = [request.query, request.post_filter]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, EXPANDING) or getattr(node, "fuzziness", None) or getattr(node, "type", "") == "phrase_prefix":
+        if (
+            isinstance(node, EXPANDING)
+            or getattr(node, "fuzziness", None)
+            or getattr(node, "type", "") == "phrase_prefix"
+        ):
             return True
         if isinstance(node, Bool):
             waiting += [*node.must, *node.should, *node.must_not, *node.filter]
