@@ -50,7 +50,7 @@ def _unpack_width(builder: Any, source: Any, target: Any, groups: Any, width: in
         _store(builder, builder.add(target, builder.mul(loop.index, ir.Constant(_I64, 4 * GROUP))), values)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def unpack_groups(typing: Any, source: Any, target: Any, groups: Any, width: Any) -> Any:
     """(source address, target address, groups, width): 16 * groups values of 1 to WIDTH_MAX bits to uint32."""
 
@@ -70,7 +70,7 @@ def unpack_groups(typing: Any, source: Any, target: Any, groups: Any, width: Any
     return types.void(types.int64, types.int64, types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def sum_groups(typing: Any, target: Any, groups: Any, start: Any) -> Any:
     """(address, groups, start): gaps to documents in place: value i becomes start + the sum of gaps up to i, + i + 1; wraps at 2**32."""
 
