@@ -164,7 +164,9 @@ class Node:
                 worker.start()
         except SedimentError as error:
             _log.error("index %s cannot be opened: %s", index.name, error.message)
-            served.error = error
+            for worker in served.workers:
+                _close(worker)
+            served = _Served(index, [], error)
         with self._changed:
             self._served[index.uuid] = served
             self._changed.notify_all()
@@ -276,10 +278,7 @@ class Node:
             self.quarantined.pop((index.uuid, partition), None)
         worker.measure(self.metrics)
         time.sleep(SWAP_GRACE_S)  # searches that began on the old one end on it
-        try:
-            old.stop(commit_now=False)
-        except SedimentError as error:
-            _log.warning("a partition that was replaced: %s", error.message)
+        _close(old)
         shutil.rmtree(old_directory, ignore_errors=True)
 
     def index_state(self, name: str) -> IndexState:
@@ -352,12 +351,19 @@ class Node:
                 for number, worker in enumerate(served.workers):
                     if worker.freshness().state == "live":  # also sets the gauges of a partition
                         self.quarantined.pop((served.state.uuid, number), None)
+                if served.error is not None and served.error.kind is ErrorKind.UNAVAILABLE:
+                    self._reopen(served)
                 try:
                     info = self.log.topic(served.state.topic)
                 except SedimentError:
                     continue
                 if info is not None and info.partitions != served.state.partitions:
                     self._stop_served(served, info.partitions)
+
+    def _reopen(self, served: _Served) -> None:
+        """The disk or the log was away when an index was opened: try again."""
+        if not self._closing.is_set() and self._served.get(served.state.uuid) is served:
+            self._pools.placement.submit(self._open, served.state)
 
     def _stop_served(self, served: _Served, partitions: int) -> None:
         reason = (
@@ -408,6 +414,14 @@ class Node:
             if not worker.outcomes.wait(end, max(0.0, deadline - time.monotonic())):
                 return False
         return True
+
+
+def _close(worker: Worker) -> None:
+    """Close a partition that nobody needs any more, whatever is wrong with it."""
+    try:
+        worker.stop(commit_now=False)
+    except SedimentError as error:
+        _log.warning("a partition was closed: %s", error.message)
 
 
 def wall_clock_ms() -> int:

@@ -1,0 +1,93 @@
+"""A process that loads documents on a disk that fails: writes down what was acknowledged, and how it ended.
+
+``python -m tests.recovery.disk_life FOLDER ROUNDS`` opens a node, writes batches with request ids, flushes now and then, and notes every
+answer in the journal beside the data folder. What is refused is noted with its sentence, and tried again some times; then it closes.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.kernels.cache import default_base, use_cache
+
+use_cache(default_base())
+
+from pipeline.app import Node  # noqa: E402
+from pipeline.ingest.ports import Op, Writes  # noqa: E402
+from schemas.errors import SedimentError  # noqa: E402
+from schemas.outcomes import Result  # noqa: E402
+from schemas.records import ByteColumn  # noqa: E402
+from tests.pipeline.replay.nodes import BOOKS, create, document, node_in  # noqa: E402
+
+ROWS = 20
+TRIES = 6
+NOTED: list[int] = []  # the journal's descriptor
+
+
+def note(**line: Any) -> None:
+    """Add a line to the journal; it is not on the disk that fails."""
+    for _ in range(3):
+        try:
+            os.write(NOTED[0], json.dumps(line).encode() + b"\n")
+        except OSError:  # this call was the one to fail
+            continue
+        return
+
+
+def tried(what: str, act: Any) -> bool:
+    """Do it, again where it is refused; whether it was done."""
+    for _ in range(TRIES):
+        try:
+            act()
+        except SedimentError as error:
+            note(refused=what, message=error.message, code=error.code)
+            time.sleep(0.1)
+        else:
+            return True
+    return False
+
+
+def put(node: Node, number: int) -> None:
+    """One batch; what it came to."""
+    index = node.indices.index(BOOKS)
+    assert index is not None
+    ids = [f"id-{number}-{row}" for row in range(ROWS)]
+    writes = Writes(
+        np.full(ROWS, Op.INDEX, np.uint8),
+        ByteColumn.of([one.encode() for one in ids]),
+        ByteColumn.of([document(number * ROWS + row).encode() for row in range(ROWS)]),
+        {},
+    )
+    answer = node.writer.write(index, writes, request_id=f"r-{number}")
+    if (answer.results == Result.CREATED).all():
+        note(acknowledged=ids)
+    else:
+        note(undecided=ids, results=answer.results.tolist())
+
+
+def main(folder: Path, rounds: int) -> int:
+    """Load, and say how it went."""
+    NOTED.append(os.open(f"{folder}.journal", os.O_CREAT | os.O_APPEND | os.O_WRONLY))
+    try:
+        with node_in(folder) as node:
+            if node.indices.index(BOOKS) is None and not tried("create", lambda: create(node)):
+                return 0
+            for number in range(rounds):
+                tried("write", lambda number=number: put(node, number))
+                if number % 3 == 2:
+                    tried("flush", lambda: node.flush("books", 5.0))
+            note(health=node.log.health().reason, state=[w.freshness().state for w in node.workers("books")])
+    except SedimentError as error:
+        note(ended=error.message, code=error.code)
+        return 3
+    note(ended="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
