@@ -103,8 +103,12 @@ def open_pipeline(settings: ServeSettings, given: Any = None) -> Iterator[Runnin
 
 
 def _services(settings: ServeSettings, node: Any, metrics: Any, tracer: Any) -> Any:
+    from pipeline.telemetry import names
     from query_api.fanout.local import LocalTopology
     from query_api.fanout.services import Check, Pools, Services
+
+    def lookup(cache: str, outcome: str) -> None:
+        metrics.add(names.CACHE_LOOKUPS, cache=cache, outcome=outcome)
 
     def log_check() -> Any:
         health = node.log.health()
@@ -132,7 +136,7 @@ def _services(settings: ServeSettings, node: Any, metrics: Any, tracer: Any) -> 
     return Services(
         indices=node.indices,
         writer=node.writer,
-        topology=LocalTopology(node.workers),
+        topology=LocalTopology(node.workers, lookup),
         settings=settings,
         pools=Pools.of(settings, os.cpu_count() or 1),
         cluster_uuid=str(uuid5(NAMESPACE_URL, settings.cluster_name)),

@@ -51,10 +51,12 @@ class LocalWorker(Protocol):
 class LocalPartition:
     """A partition, or its dead letters, in this process; see ``PartitionSearcher``."""
 
-    def __init__(self, worker: LocalWorker, *, dead_letters: bool = False) -> None:
+    def __init__(
+        self, worker: LocalWorker, *, dead_letters: bool = False, observe: Callable[[str, str], None] | None = None
+    ) -> None:
         self._worker = worker
         self._dead_letters = dead_letters
-        self._cache = SearchCache()
+        self._cache = SearchCache(observe=observe)
         self._newest: tuple[Any, Searcher] | None = None
 
     @property
@@ -111,8 +113,11 @@ class LocalPartition:
 class LocalTopology:
     """All partitions are here; see ``Topology``. A partition's caches live as long as its worker."""
 
-    def __init__(self, workers: Callable[[str], Sequence[LocalWorker]]) -> None:
+    def __init__(
+        self, workers: Callable[[str], Sequence[LocalWorker]], observe: Callable[[str, str], None] | None = None
+    ) -> None:
         self._workers = workers
+        self._observe = observe  # (cache, hit or miss)
         self._known: WeakKeyDictionary[LocalWorker, tuple[LocalPartition, LocalPartition]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -122,7 +127,10 @@ class LocalTopology:
             if known is None:
                 # the worker is held weakly by the map, and a partition must not keep its own key alive
                 near = proxy(worker)
-                known = self._known[worker] = (LocalPartition(near), LocalPartition(near, dead_letters=True))
+                known = self._known[worker] = (
+                    LocalPartition(near, observe=self._observe),
+                    LocalPartition(near, dead_letters=True),
+                )
             return known
 
     def partitions(self, index: IndexName) -> Sequence[PartitionSearcher]:

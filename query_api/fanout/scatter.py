@@ -183,9 +183,12 @@ class Scatter:
         if not needs_scores(request):
             return summed
         parts = self._each(views, lambda v: v.view.statistics(request), quiet=True)
+        seen: set[int] = set()
         for v, part in zip(views, parts, strict=True):
             if part is not None:
-                summed[v.place] = summed[v.place].plus(part)
+                # the first one's as it is: of an index of one partition it is all, and its weights stay prepared
+                summed[v.place] = summed[v.place].plus(part) if v.place in seen else part
+                seen.add(v.place)
         return summed
 
     def _fetch(
