@@ -129,7 +129,10 @@ def test_damage_of_a_store_is_recovered(
         files = sorted(p for p in (partitions / "0").glob(STORE[kind]) if p.stat().st_size)
         if not files:
             pytest.skip(f"there are no {kind} in so small a store")
-        how(chosen.choice(files), chosen)
+        # of blob files some hold nothing but garbage: all are hit, or the damage might be nobody's
+        targets = files if kind == "blobs" else [chosen.choice(files)]
+        for file in targets:
+            how(file, chosen)
         with node_in(folder) as node:
             settle(node)
             read_everything(node)
@@ -139,7 +142,8 @@ def test_damage_of_a_store_is_recovered(
             found += bool(damages(node))
             put(node, [("after", '{"n":1}')])
             settle(node)
-    if kind in {"tables", "blobs", "manifest", "current"} and how is not flip:
+    # a MANIFEST that is cut may name an older sound state, which the log brings up to date: then there is nothing to find
+    if kind in {"tables", "blobs", "current"} and how is not flip:
         assert found, "nothing was found"
 
 
