@@ -133,7 +133,7 @@ class Node:
         self._pools.placement.shutdown(wait=True)
         for served in self._served.values():
             for worker in served.workers:
-                worker.stop()
+                _close(worker, commit_now=True)
         for pool in (self._pools.commits, self._pools.merges, self._pools.appends):
             pool.shutdown(wait=True)
         self.log.close()
@@ -416,12 +416,12 @@ class Node:
         return True
 
 
-def _close(worker: Worker) -> None:
-    """Close a partition that nobody needs any more, whatever is wrong with it."""
+def _close(worker: Worker, *, commit_now: bool = False) -> None:
+    """Close a partition whatever is wrong with it: nothing is lost, the log has it."""
     try:
-        worker.stop(commit_now=False)
+        worker.stop(commit_now=commit_now)
     except SedimentError as error:
-        _log.warning("a partition was closed: %s", error.message)
+        _log.error("a partition did not close: %s", error.message)
 
 
 def wall_clock_ms() -> int:

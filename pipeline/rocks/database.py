@@ -8,6 +8,11 @@ What holds the interpreter lock was measured: get, put and write do; multi-get, 
 for a flush would wait *with* the lock and freeze the process, so writes refuse to wait (``no_slowdown``) and flush here instead.
 """
 
+import atexit
+import logging
+import os
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +26,7 @@ from pipeline.rocks.tuning import Tuning
 from schemas.errors import SedimentError, damaged, unavailable
 
 STALL_ATTEMPTS_MAX: Final = 8
+CLOSE_S: Final = 10.0
 BLOB_AGE: Final = "blob_garbage_collection_age_cutoff"
 BLOB_AGE_CUTOFF: Final = 0.25
 WRITE_STALL: Final = "Result incomplete"
@@ -173,17 +179,28 @@ class RocksStore:
                 self._db.set_options({BLOB_AGE: str(BLOB_AGE_CUTOFF)})
 
     def close(self) -> None:
-        """Flush and release the directory, also where the flush fails (which is raised)."""
+        """Flush and release the directory, also where the flush fails (which is raised). Raises UNAVAILABLE where it takes CLOSE_S:
+        RocksDB can wait for ever for its recovery from a failed fsync of a directory.
+        """
         if self._closed:
             return
         for pairs in list(self._scans):
             pairs.close()  # an open cursor would keep the directory's lock
         self._closed = True
-        try:
-            with self._translated():
-                self._db.close()
-        finally:
-            self._db = _Closed()  # drops the last reference, and with it the lock, if close failed
+        database, self._db = [self._db], _Closed()
+        failures: list[Exception] = []
+        closing = threading.Thread(target=_close, args=(database, failures), name="close-store", daemon=True)
+        closing.start()
+        closing.join(CLOSE_S)
+        if closing.is_alive():
+            atexit.register(_leave)
+            raise unavailable(
+                "storage_io",
+                f"the store {self._path} does not close after its disk failed: end the process; nothing is lost, the log has it",
+            )
+        with self._translated():
+            for failure in failures:
+                raise failure
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -196,6 +213,23 @@ class RocksStore:
             if type(error) is not Exception:
                 raise
             raise translate(str(error), self._path) from error
+
+
+def _leave() -> None:
+    """End the process without RocksDB's destructors, which would wait for the store that does not close."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(1)
+
+
+def _close(database: list[Any], failures: list[Exception]) -> None:
+    """Close the only element, and let go of it: the last reference frees the directory's lock."""
+    try:
+        database[0].close()
+    except Exception as error:  # noqa: BLE001 - rocksdict raises nothing else; the caller translates it
+        failures.append(error.with_traceback(None))
+    finally:
+        database.clear()
 
 
 class _Closed:

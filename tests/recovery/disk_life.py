@@ -76,6 +76,7 @@ def main(folder: Path, rounds: int) -> int:
     try:
         with node_in(folder) as node:
             if node.indices.index(BOOKS) is None and not tried("create", lambda: create(node)):
+                note(ended="")
                 return 0
             for number in range(rounds):
                 tried("write", lambda number=number: put(node, number))
