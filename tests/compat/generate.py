@@ -1,7 +1,7 @@
 """Make the small data folder of this version's format, which every later version must open and answer from.
 
-``python -m tests.compat.generate FOLDER`` writes ``v<format>.tar.gz`` and what it answers, ``v<format>.json``. Run it once per format version, when the
-format has settled; the files are never changed again. There is none yet: the layout of postings still moves.
+``python -m tests.compat.generate FOLDER`` writes ``v<format>.tar.gz`` and what it answers, ``v<format>.json``. Run it once per format
+version, when the format has settled; the files are never changed again. There is none yet: the layout of postings still moves.
 """
 
 import json

@@ -77,7 +77,7 @@ def test_on_kafka_with_aborted_transactions(shared_data: Path, tmp_path: Path, k
         try:
             if life == "first":
                 create(node)
-                produce(kafka, node.index_state("books").topic, transactions)
+                produce(node.log, kafka, node.index_state("books").topic, transactions)
             digests.append(both_digests(node))
             (worker,) = node.workers("books")
             assert worker.freshness().end > len(rows)
