@@ -24,8 +24,8 @@ from schemas.errors import SedimentError  # noqa: E402
 from tests.pipeline.replay.nodes import BOOKS, finished, node_in, settle  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-# which calls write: the log by writev and fdatasync, small files by fsync, RocksDB by write, pwrite64, fallocate, fdatasync and fsync
-CALLS = ("fdatasync", "fsync", "write", "writev", "pwrite64", "fallocate", "sync_file_range", "rename")
+# which calls write: the log by pwritev2 and fdatasync, small files by fsync, RocksDB by write, pwrite64, fallocate, fdatasync and fsync
+CALLS = ("fdatasync", "fsync", "write", "pwritev2", "pwrite64", "fallocate", "sync_file_range", "rename")
 ERRORS = ("EIO", "ENOSPC")
 ROUNDS = 9
 BEYOND_MAX = 6  # calls not reached in a row, then there are no more
