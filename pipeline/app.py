@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.names import CONTROL_TOPIC
 from pipeline.catalog.state import CatalogState, IndexState
 from pipeline.ingest.backpressure import InFlight
 from pipeline.ingest.indices import IndexService, IndicesParts, refresh_ms
@@ -42,7 +43,7 @@ from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from schemas.errors import ErrorKind, SedimentError, not_found, unavailable
-from schemas.ids import PartitionId
+from schemas.ids import PartitionId, TopicName
 from schemas.settings import ServeSettings
 
 SERVING_TIMEOUT_S = 60.0
@@ -90,7 +91,7 @@ class Node:
         self.quarantined: dict[tuple[str, int], str] = {}  # damaged partitions that grow again, and what was wrong
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self.catalog = Catalog(self.log, wall_clock_ms)
+        self.catalog = Catalog(self.log, wall_clock_ms, TopicName(settings.log.topic_prefix + CONTROL_TOPIC))
         self.in_flight = InFlight(settings.memory.writes_bytes)
         self.indices = IndexService(
             IndicesParts(

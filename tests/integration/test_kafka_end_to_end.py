@@ -126,7 +126,9 @@ def test_aborted_transactions_are_not_indexed_and_hold_nothing_up(kafka: str, ru
             producer.abort_transaction(WAIT_S)
         else:
             producer.commit_transaction(WAIT_S)
-    running.caught_up("payments")
+    deadline = time.monotonic() + WAIT_S
+    while running.call("GET", "/payments/_count")["count"] != 15 and time.monotonic() < deadline:
+        running.caught_up("payments")  # a commit returns a little before its records can be read
     assert running.call("GET", "/payments/_count")["count"] == 15
     operations = running.node.node.operations
     operations.verify("payments", deep=True)
