@@ -17,16 +17,22 @@ from pathlib import Path
 from pipeline.kernels.cache import default_base, use_cache
 
 PROCESSES = 2
-# "module:function"; the slowest first, so that they do not end last
-WARM_FUNCTIONS: tuple[str, ...] = (
-    "pipeline.segments.merge:warm",
-    "pipeline.search.warm:warm",
-    "pipeline.segments.ids:warm",
-    "pipeline.json_columns.extract:warm",
-    "pipeline.kernels.warm:warm_shared",
-    "pipeline.materialise.decisions.decide_kernels:warm",
-    "pipeline.segments.digest_kernels:warm",
-    "query_api.cli.warmup:warm",  # the whole, once the parts are there
+# "module:function", stage by stage: what a stage compiled the next one loads instead of compiling it beside others;
+# in a stage the slowest first, so that it does not end last
+WARM_STAGES: tuple[tuple[str, ...], ...] = (
+    (
+        "pipeline.segments.merge:warm",
+        "pipeline.json_columns.extract:warm",
+    ),
+    (
+        "pipeline.search.warm:warm_words",
+        "pipeline.search.warm:warm_positions",
+        "pipeline.segments.digest_kernels:warm",
+        "pipeline.segments.ids:warm",
+        "pipeline.kernels.warm:warm_shared",
+        "pipeline.materialise.decisions.decide_kernels:warm",
+    ),
+    ("query_api.cli.warmup:warm",),  # the whole: finds what the parts missed
 )
 
 
@@ -53,15 +59,17 @@ def run(name: str, base: Path) -> float:
     return time.perf_counter() - started
 
 
-def warm(base: Path, names: Sequence[str] = WARM_FUNCTIONS, processes: int = PROCESSES) -> None:
+def warm(base: Path, stages: Sequence[Sequence[str]] = WARM_STAGES, processes: int = PROCESSES) -> None:
     """Compile all, with a line of progress for each on standard error."""
     context = get_context("spawn")  # a fork would inherit kernels declared for another folder
+    total, done = sum(map(len, stages)), 0
     with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=1) as pool:
-        tasks = {pool.submit(run, name, base): name for name in names}
-        for done, task in enumerate(as_completed(tasks), 1):
-            seconds = task.result()
-            progress = f"compiling kernels {done}/{len(tasks)}"
-            print(f"{progress} {tasks[task].partition(':')[0]} {seconds:.1f} s", file=sys.stderr)
+        for names in stages:
+            tasks = {pool.submit(run, name, base): name for name in names}
+            for task in as_completed(tasks):
+                seconds, done = task.result(), done + 1
+                progress = f"compiling kernels {done}/{total}"
+                print(f"{progress} {tasks[task].partition(':')[0]} {seconds:.1f} s", file=sys.stderr)
 
 
 def main() -> None:

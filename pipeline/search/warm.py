@@ -9,13 +9,22 @@ if TYPE_CHECKING:  # kernels may be imported only once the cache folder is chose
     from schemas.query import Node
 
 
-def warm() -> None:
-    """Search a small segment, one row of it dead, in every way there is a kernel for."""
+def warm_words() -> None:
+    """Search a small segment, one row of it dead, by words and by values in every way there is a kernel for."""
+    _search(_word_queries())
+
+
+def warm_positions() -> None:
+    """The same by phrases and by patterns; beside ``warm_words`` in another process, each compiles half."""
+    _search(_position_queries())
+
+
+def _search(queries: "Sequence[Node]") -> None:
     from pipeline.search.searcher import Searcher
     from schemas.query import SearchRequest, SortKey
 
     searcher = Searcher(_view())
-    for query in _queries():
+    for query in queries:
         for request in (
             SearchRequest(query=query, size=1, track_total_hits=-1),
             SearchRequest(query=query, size=0, track_total_hits=-1),
@@ -52,32 +61,26 @@ def _view() -> "PartitionView":
     return PartitionView(IndexName("warm"), TopicName("warm"), PartitionId(0), LogOffset(3), 0, mapping, [segment])
 
 
-def _queries() -> "Sequence[Node]":
-    from schemas.query import (
-        Bool,
-        DisMax,
-        Fuzzy,
-        Ids,
-        Match,
-        MatchPhrase,
-        MatchPhrasePrefix,
-        Operator,
-        Prefix,
-        Range,
-        Regexp,
-        Term,
-        Terms,
-        Wildcard,
-    )
+def _word_queries() -> "Sequence[Node]":
+    from schemas.query import Bool, DisMax, Ids, Match, Operator, Prefix, Range, Term, Terms
 
     one, two = Match(field="t", text="a"), Match(field="t", text="a b")
     return (
         one, two, Match(field="t", text="a b", operator=Operator.AND), Term(field="k", value="a b"),
-        MatchPhrase(field="t", text="a b"), MatchPhrase(field="t", text="a b", slop=1),
         DisMax(queries=[one, two]), Bool(must=[two], should=[one, Term(field="n", value=1)]),
         Bool(filter=[Terms(field="t", values=["a", "c"]), Prefix(field="t", value="a")], must=[two]),
         Bool(filter=[one, Term(field="t", value="b")]),
         Range(field="n", gte=0), Range(field="x", gte=0), Terms(field="n", values=[0]), Terms(field="x", values=[0]),
-        Ids(values=["a b"]), Fuzzy(field="t", value="d", fuzziness="1"), Wildcard(field="t", pattern="*a"), Regexp(field="t", pattern="a.*"),
-        MatchPhrasePrefix(field="t", text="a b"), MatchPhrase(field="t", text="a b a", slop=2),
+        Ids(values=["a b"]),
+    )  # fmt: skip
+
+
+def _position_queries() -> "Sequence[Node]":
+    from schemas.query import Fuzzy, MatchPhrase, MatchPhrasePrefix, Regexp, Wildcard
+
+    return (
+        MatchPhrase(field="t", text="a b a", slop=2), MatchPhrase(field="t", text="a b"),
+        MatchPhrase(field="t", text="a b", slop=1), MatchPhrasePrefix(field="t", text="a b"),
+        Regexp(field="t", pattern="a.*"), Wildcard(field="t", pattern="*a"),
+        Fuzzy(field="t", value="d", fuzziness="1"),
     )  # fmt: skip
