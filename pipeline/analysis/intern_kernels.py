@@ -3,12 +3,13 @@
 The table holds pairs (hash, number), open addressing with linear probing, its size a power of two and never more than half
 full; hash 0 marks a free pair. The strings themselves lie in arrays of the caller's.
 
-The hash folds bit 0x20 of every byte, so that a token in upper case has the hash of its lower case and need not be copied to
-be looked up: with ``fold`` the comparison folds as well. That is exact where no two bytes of the alphabet in question differ
-in that bit alone but for the letters: so for letters, digits and ``_ . , : ; '``.
+Strings are compared, and hashed, a word of 8 bytes at a time. Where upper and lower case are to be one, ``lowered`` puts the
+word's ASCII letters in lower case on the way: a token need not be copied to be looked up.
 """
 
 # mypy: disable-error-code="assignment,operator,index,return-value,arg-type,no-any-return"
+
+from typing import Any
 
 import numpy as np
 
@@ -17,42 +18,54 @@ from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, load64
 
 TABLE_SIZE_MIN = 1 << 12
-FOLD = np.uint64(0x2020202020202020)
 FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
+FOLD = np.uint64(0x8080808080808080)  # for `lowered`: upper case is put in lower case
+EXACT = np.uint64(0)  # for `lowered`: nothing is changed
+_SEVEN_BITS = np.uint64(0x7F7F7F7F7F7F7F7F)
+_TO_A = np.uint64(0x3F3F3F3F3F3F3F3F)  # 0x80 - "A": added to seven bits, the eighth says at least "A"
+_BEYOND_Z = np.uint64(0x2525252525252525)  # 0x80 - "Z" - 1: the eighth says beyond "Z"
 _K1 = np.uint64(0x9E3779B97F4A7C15)
 _K2 = np.uint64(0xD6E8FEB86659FD93)
 ONE = np.uint64(1)
+_TWO = np.uint64(2)
+
+
+@kernel(inline="always")
+def lowered(word: Any, fold: Any) -> Any:
+    """Eight bytes with their ASCII letters in lower case where `fold` is FOLD, as they are where it is EXACT."""
+    low = word & _SEVEN_BITS
+    upper = (low + _TO_A) & ~(low + _BEYOND_Z) & ~word & fold
+    return word | (upper >> _TWO)
 
 
 @kernel
-def hash_bytes(base: int, offset: int, length: int) -> int:
+def hash_bytes(base: int, offset: int, length: int, fold: int) -> int:
     """A hash of length bytes, never 0. Reads up to 8 bytes beyond."""
     h = np.uint64(length) * _K2
     j = np.int64(0)
     while j + 8 < length:
-        h = (h ^ (load64(base, offset + j) | FOLD)) * _K1
+        h = (h ^ lowered(load64(base, offset + j), fold)) * _K1
         h ^= h >> np.uint64(29)
         j += 8
     if length > 0:
         mask = FULL >> np.uint64(64 - 8 * (length - j))
-        h = (h ^ ((load64(base, offset + j) | FOLD) & mask)) * _K1
+        h = (h ^ (lowered(load64(base, offset + j), fold) & mask)) * _K1
     h ^= h >> np.uint64(32)
     return h | ONE
 
 
 @kernel
 def same_bytes(base: int, offset: int, other: int, other_offset: int, length: int, fold: int) -> bool:
-    """Whether two strings of one length are equal, with the bits of `fold` set in both. Reads up to 8 bytes beyond."""
+    """Whether a string, with `fold` in lower case, is another of the same length. Reads up to 8 bytes beyond."""
     j = np.int64(0)
     while j + 8 < length:
-        if (load64(base, offset + j) | fold) != (load64(other, other_offset + j) | fold):
+        if lowered(load64(base, offset + j), fold) != load64(other, other_offset + j):
             return False
         j += 8
     if length == 0:
         return True
     mask = FULL >> np.uint64(64 - 8 * (length - j))
-    a = (load64(base, offset + j) | fold) & mask
-    return a == (load64(other, other_offset + j) | fold) & mask
+    return (lowered(load64(base, offset + j), fold) ^ load64(other, other_offset + j)) & mask == 0
 
 
 @kernel
@@ -92,7 +105,7 @@ def intern_values(
     for v in range(starts.shape[0] - 1):
         offset = starts[v]
         length = starts[v + 1] - offset
-        h = hash_bytes(base, offset, length)
+        h = hash_bytes(base, offset, length, EXACT)
         p = (h >> np.uint64(8)) & mask
         found = np.int64(-1)
         while True:
@@ -102,7 +115,7 @@ def intern_values(
             if other == h:
                 t = np.int64(table[2 * p + ONE])
                 at = starts[firsts[t]]
-                if starts[firsts[t] + 1] - at == length and same_bytes(base, offset, base, at, length, np.uint64(0)):
+                if starts[firsts[t] + 1] - at == length and same_bytes(base, offset, base, at, length, EXACT):
                     found = t
                     break
             p = (p + ONE) & mask

@@ -9,7 +9,11 @@ Mid character inside where its neighbours allow it. A span of ASCII bytes is exa
     word     1 1 1 1 1 0 1 1 1 1 0 1 1 1 1 1 1 1 1 1 1 1     Mid between letters, Mid between digits: part of the span
     edges    ^         ^ ^       ^ ^                     ^
 
-Tokens are numbered at once: the term is looked up in the text itself, case folded, and copied in lower case only when it is new.
+Tokens are numbered at once: the term is looked up in the text itself, case folded, and copied only when it is new. Each token
+costs one random access to memory, because a pair of the hash table says all: a term of up to 7 bytes is its own hash (its
+bytes and its length, mixed one to one), so that equal hashes are equal terms; and the other word counts its tokens.
+
+    pair     hash | tokens : 32, number : 31, whether the hash is the term : 1
 """
 
 # mypy: disable-error-code="assignment,operator,index,return-value,arg-type,no-any-return"
@@ -17,11 +21,13 @@ Tokens are numbered at once: the term is looked up in the text itself, case fold
 import numpy as np
 
 from pipeline.analysis.intern_kernels import (
+    EXACT,
     FOLD,
     FULL,
     ONE,
     grown,
     hash_bytes,
+    lowered,
     same_bytes,
 )
 from pipeline.analysis.standard_kernels import (
@@ -39,18 +45,24 @@ from pipeline.kernels.simd_kernels import (
     byte_mask,
     digit,
     high,
+    load64,
+    store64,
     trailing_zeros64,
 )
 
 STANDARD = 0  # the modes of `next_token` and `tokenize_values`
 LETTERS = 1
 WHITESPACE = 2
+SHORT_MAX = 7  # bytes of a term that is its own hash
 KIND_LETTER = 1
 KIND_WHITESPACE = 2
 UNDERSCORE = 0x5F
 NUMBER_SIGN = 0x23
 ASTERISK = 0x2A
 ZERO = np.uint64(0)
+_COUNT_ONE = np.uint64(1 << 32)
+_NUMBER = np.uint64(0x7FFFFFFF)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 _alpha = byte_mask(alpha)
 _digit = byte_mask(digit)
@@ -223,6 +235,7 @@ def tokenize_values(
     """
     text = address_of(data)
     terms_base = address_of(arena)
+    folding = FOLD if fold else EXACT
     size = table.shape[0] // 2
     mask = np.uint64(size - 1)
     terms = np.int64(0)
@@ -262,47 +275,54 @@ def tokenize_values(
                         length = last - first
                         for j in range(length):
                             arena[free + j] = data[first + j]
-                    base, offset, compare = terms_base, free, ZERO
+                    base, offset, compare = terms_base, free, EXACT
                 else:
-                    base, offset, compare = text, cursor, FOLD
+                    base, offset, compare = text, cursor, folding
                     first = cursor
                     cursor = stop
-                h = hash_bytes(base, offset, length)
+                short = np.uint64(length <= SHORT_MAX)
+                if short != ZERO:
+                    word = lowered(load64(base, offset), compare) & (FULL >> np.uint64(64 - 8 * length))
+                    h = (word | (np.uint64(length) << np.uint64(56))) * _MIX
+                    h ^= h >> np.uint64(32)
+                else:
+                    h = hash_bytes(base, offset, length, compare)
                 p = (h >> np.uint64(8)) & mask
                 term = np.int64(-1)
                 while True:
                     other = table[2 * p]
                     if other == ZERO:
                         break
-                    if other == h:
-                        t = np.int64(table[2 * p + ONE])
-                        where = term_starts[t]
-                        if term_starts[t + 1] - where == length and same_bytes(
-                            base, offset, terms_base, where, length, compare
+                    entry = table[2 * p + ONE]
+                    if other == h and (entry & ONE) == short:
+                        t = np.int64((entry >> ONE) & _NUMBER)
+                        if short != ZERO or (
+                            term_starts[t + 1] - term_starts[t] == length
+                            and same_bytes(base, offset, terms_base, term_starts[t], length, compare)
                         ):
                             term = t
+                            table[2 * p + ONE] = entry + _COUNT_ONE
                             break
                     p = (p + ONE) & mask
                 if term < 0:
                     term = terms
                     table[2 * p] = h
-                    table[2 * p + ONE] = np.uint64(terms)
+                    table[2 * p + ONE] = _COUNT_ONE | (np.uint64(terms) << ONE) | short
                     if not slow:
-                        for j in range(length):
-                            c = data[first + j]
-                            if c >= 65 and c <= 90:
-                                c += 32
-                            arena[free + j] = c
+                        for j in range(0, length, 8):
+                            store64(terms_base, free + j, lowered(load64(text, first + j), compare))
                     free += length
-                    counts[terms] = 0
                     terms += 1
                     term_starts[terms] = free
                     if terms * 2 > size:
                         table = grown(table)
                         size = table.shape[0] // 2
                         mask = np.uint64(size - 1)
-                counts[term] += np.uint32(1)
                 ids[tokens] = np.uint32(term)
                 tokens += 1
         value_starts[v + 1] = tokens
+    for p in range(size):
+        if table[2 * p] != ZERO:
+            entry = table[2 * p + 1]
+            counts[np.int64((entry >> ONE) & _NUMBER)] = np.uint32(entry >> np.uint64(32))
     return terms

@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from pipeline.analysis.intern_kernels import ONE, grown, hash_bytes, same_bytes
+from pipeline.analysis.intern_kernels import EXACT, ONE, grown, hash_bytes, same_bytes
 from pipeline.kernels.arrays import I64Array, U8Array, U32Array, U64Array
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of
@@ -26,7 +26,7 @@ def find_terms(
     mask = np.uint64(table.shape[0] // 2 - 1)
     for t in range(begins.shape[0]):
         length = ends[t] - begins[t]
-        h = hash_bytes(base, begins[t], length)
+        h = hash_bytes(base, begins[t], length, EXACT)
         p = (h >> np.uint64(8)) & mask
         found = np.int64(-1)
         while table[2 * p] != 0:
@@ -34,7 +34,7 @@ def find_terms(
                 other = np.int64(table[2 * p + ONE])
                 at = known_starts[other]
                 if known_starts[other + 1] - at == length and same_bytes(
-                    base, begins[t], known_base, at, length, np.uint64(0)
+                    base, begins[t], known_base, at, length, EXACT
                 ):
                     found = other
                     break
@@ -65,7 +65,7 @@ def add_terms(
         for j in range(length):
             known_data[at + j] = data[begins[t] + j]
         known_starts[known + 1] = at + length
-        h = hash_bytes(base, begins[t], length)
+        h = hash_bytes(base, begins[t], length, EXACT)
         p = (h >> np.uint64(8)) & mask
         while table[2 * p] != 0:
             p = (p + ONE) & mask

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.analysis.analyzer import Analyzer
 from pipeline.analysis.columns import Tokens, intern_column, tokenize
 from pipeline.analysis.registry import build_analyzer
 from pipeline.analysis.scratch import Scratch
+from pipeline.analysis.tokenizers.compiled import CompiledTokenizer, Cut
 from schemas.records import ByteColumn
 
 ANALYZERS = ("standard", "simple", "whitespace", "keyword", "stop")
@@ -60,6 +62,18 @@ def test_a_column_is_its_texts(name: str, documents: list[list[str]]) -> None:
     assert read(tokens) == [slowly(name, values) for values in documents]
     assert tokens.terms.counts.tolist() == np.bincount(tokens.ids, minlength=len(tokens.terms)).tolist()
     assert len(set(tokens.terms.to_list())) == len(tokens.terms)
+
+
+@given(texts=st.lists(_text, max_size=6))
+@example(texts=["Hello World", "HELLO hello HelloWorld helloworld"])
+def test_case_is_kept_where_nothing_folds_it(texts: list[str]) -> None:
+    """The standard tokenizer without the lowercase filter, whose words go the fast way too."""
+    analyzer = Analyzer("kept", CompiledTokenizer(Cut.STANDARD))
+    rows, values = column_of([[text] for text in texts])
+    tokens = tokenize(analyzer, rows=rows, values=values, documents=len(texts))
+    readable = [text.encode("utf-8", "replace").decode() for text in texts]
+    expected = [[(t.term, t.position) for t in analyzer.analyze(text)] for text in readable]
+    assert read(tokens) == expected
 
 
 def test_scratch_is_used_again() -> None:
