@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test docs check lint types layers tidy format bench kafka warm requirements clean
+.PHONY: help install demo test docs check lint types layers tidy format bench bench-lucene bench-opensearch
+.PHONY: kafka lucene opensearch warm requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +9,7 @@ T ?=
 B ?=
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
 
 install: .venv/.installed ## create .venv with everything pinned by hash
 
@@ -54,6 +55,27 @@ warm: .venv/.installed ## compile every kernel ahead of time
 bench: .venv/.installed warm ## the benchmarks, tantivy beside ours; B="ingest --documents 752000" for one
 	$(PIP) install --quiet --compile --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m bench $(B)
+
+bench-lucene: lucene ## queries beside Lucene 9.12 too; B="--documents 752000 --merged"
+	$(MAKE) bench B="search $(B)"
+
+bench-opensearch: opensearch ## queries and _bulk over HTTP beside OpenSearch 2.19; B="--documents 752000"
+	$(MAKE) bench B="opensearch $(B)"
+
+# The peers of the benchmarks, once: Lucene's jar with our program compiled beside it, OpenSearch's smallest server.
+LUCENE := build/lucene
+lucene: ## fetch Lucene and compile the program that asks it, only if missing
+	@mkdir -p $(LUCENE)/libs $(LUCENE)/classes
+	@[ -f $(LUCENE)/libs/.complete ] || { echo "fetching Lucene into $(LUCENE) ..." && \
+	  mvn -q -B -f bench/lucene/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+	    -DoutputDirectory=$(CURDIR)/$(LUCENE)/libs </dev/null && touch $(LUCENE)/libs/.complete; }
+	@javac -Xlint:all -Werror -cp "$(LUCENE)/libs/*" -d $(LUCENE)/classes bench/lucene/*.java && touch $(LUCENE)/.complete
+
+OPENSEARCH := build/opensearch
+opensearch: ## fetch an OpenSearch server for the benchmark, only if missing
+	@[ -f $(OPENSEARCH)/.complete ] || { echo "fetching OpenSearch into $(OPENSEARCH) ..." && mkdir -p $(OPENSEARCH) && \
+	  mvn -q -B -f bench/opensearch/pom.xml dependency:unpack-dependencies -DincludeTypes=zip \
+	    -DoutputDirectory=$(CURDIR)/$(OPENSEARCH) </dev/null && touch $(OPENSEARCH)/.complete; }
 
 # A broker for the tests marked kafka: the jars, once. Without Java or Maven these tests are skipped;
 # with SEDIMENT_REQUIRE_KAFKA=1 that is an error.

@@ -26,6 +26,7 @@ HELP = {
     "passes": "how often each query is timed",
     "merged": "search one segment a side",
     "http": "also over HTTP",
+    "lucene": "Lucene beside it, if `make lucene` has been here",
     "probes": "single writes timed",
     "clients": "connections that send _bulk requests",
     "image": "file of the picture",

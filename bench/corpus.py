@@ -83,7 +83,7 @@ def prepare(choice: str, documents: int) -> Corpus:
 def load(path: Path) -> Corpus:
     """A corpus that ``prepare`` has made."""
     facts = orjson.loads(path.with_suffix(".json").read_bytes())
-    fields = tuple(Field(f["name"], f["kind"]) for f in facts["fields"])
+    fields = KNOWN.get(facts["name"]) or tuple(Field(f["name"], f["kind"]) for f in facts["fields"])
     return Corpus(facts["name"], path, fields, facts["documents"], facts["bytes"], facts["base"])
 
 

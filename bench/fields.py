@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 KEY, TEXT, KEYWORD, INTEGER, FLOAT, BOOLEAN, DATE = "key", "text", "keyword", "integer", "float", "boolean", "date"
+SECONDS = "seconds"  # since 1970: a date for us, a number for tantivy, whose dates are written otherwise
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 KEYWORD_CHARACTERS_MAX = 64
 KEYWORD_DISTINCT_SHARE_MAX = 0.5
@@ -24,6 +25,7 @@ ELASTIC_TYPES: Mapping[str, Mapping[str, Any]] = {
     FLOAT: {"type": "double"},
     BOOLEAN: {"type": "boolean"},
     DATE: {"type": "date"},
+    SECONDS: {"type": "date", "format": "epoch_second"},
 }
 
 
@@ -39,7 +41,7 @@ COMMITS = (
     Field("id", KEY),
     Field("repo", KEYWORD),
     Field("author", KEYWORD),
-    Field("ts", INTEGER),
+    Field("ts", SECONDS),
     Field("subject", TEXT),
     Field("body", TEXT),
 )

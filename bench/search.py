@@ -1,15 +1,17 @@
-"""Latency of queries: the same queries on both sides in one process, alternating, and ours over HTTP.
+"""Latency of queries: the same queries on all sides, alternating; ours over HTTP too.
 
-Each side holds the whole corpus as its own ingestion left it (``--merged``: after both have merged to one segment). Query
-objects are made before the clock starts, on both sides. ``rows`` is the ten best rows with scores; ``ids`` fetches their
-ids too, which tantivy keeps in its stored documents and ours beside the rows, with the source left out. Total hits are not
-counted on either side.
+Ours and tantivy are asked in one process, Lucene (where ``make lucene`` has been) by a program of its own between their
+turns. Each side holds the whole corpus as its own ingestion left it (``--merged``: after all have merged to one segment).
+Query objects are made before the clock starts, on all sides. ``rows`` is the ten best rows with scores, or the buckets;
+``ids`` fetches their ids too, which the others keep in their stored documents and ours beside the rows, with the source left
+out. Total hits are not counted on any side.
 """
 
 import random
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,83 +23,124 @@ from bench import queries
 from bench.queries import SIZE, Case
 from bench.rounds import machine, percentiles, print_machine, run_side, save, table
 
-Timed = Callable[[], Any]
+Times = list[tuple[float, float]]  # seconds, seconds of the processor
+PEERS = ("tantivy", "lucene")
 
 
-def in_process(*, path: str, per_class: int, passes: int, merged: bool, http: bool) -> dict[str, Any]:
-    """Load both, ask both, in one process; then ours over HTTP on the same folder."""
-    from bench import sediment_side, tantivy_side
+def in_process(*, path: str, per_class: int, passes: int, merged: bool, http: bool, lucene: bool) -> dict[str, Any]:
+    """Load all, ask all; then ours over HTTP on the same folder."""
+    from bench import lucene_side, sediment_side, tantivy_side
 
     corpus = corpora.load(Path(path))
     cases = queries.choose(corpus, per_class)
-    with tempfile.TemporaryDirectory(dir=corpora.FOLDER, prefix="search-") as name:
+    with tempfile.TemporaryDirectory(dir=corpora.FOLDER, prefix="search-") as name, ExitStack() as stack:
         folder = Path(name)
         tantivy_side.ingest(corpus, folder / "tantivy")
-        peer = tantivy_side.Asked(folder / "tantivy" / "index", corpus.key, merged=merged)
+        peer = tantivy_side.Asked(folder / "tantivy" / "index", corpus.fields, merged=merged)
+        java = None
+        if lucene:
+            lucene_side.load(corpus, folder / "lucene", merged=merged)
+            java = stack.enter_context(lucene_side.Asked(folder / "lucene", corpus, cases))
         with sediment_side.opened(folder / "sediment") as node:
-            index = sediment_side.create(node, corpus.fields, partitions=1)
-            for ids, documents in corpus.batches(sediment_side.BATCH_RECORDS):
-                sediment_side.append(node, index, ids, documents)
-            sediment_side.wait_applied(node)
-            sediment_side.settle(node, merged=merged)
+            sediment_side.load(node, corpus, merged=merged)
             ours = sediment_side.Asked(node)
             facts = {"sediment_segments": sediment_side.segments(node), "tantivy_segments": peer.segments}
-            figures = {kind: _compare(kind, some, ours, peer, passes) for kind, some in cases.items()}
+            if java:
+                facts["lucene_segments"] = java.segments
+            figures = {kind: _compare(kind, some, (ours, peer, java), passes) for kind, some in cases.items()}
         if http:
             for kind, some in _over_http(folder / "sediment", cases, passes).items():
                 figures[kind] |= {"sediment_http": some}
     return {"facts": facts, "classes": figures}
 
 
-def _compare(kind: str, cases: Sequence[Case], ours: Any, peer: Any, passes: int) -> dict[str, Any]:
+def _compare(kind: str, cases: Sequence[Case], sides: tuple[Any, Any, Any], passes: int) -> dict[str, Any]:
+    ours, peer, java = sides
     pairs = [(ours.prepared(case), peer.prepared(case)) for case in cases]
-    aggregating = cases[0].aggregate is not None
-    steps = ("buckets",) if aggregating else ("rows", "ids")
     figures: dict[str, Any] = {}
     order = random.Random(len(kind))
-    for step in steps:
-        ask_ours: Callable[[Any], Any] = getattr(ours, step)
-        ask_peer: Callable[[Any], Any] = getattr(peer, step)
-        first: dict[str, list[float]] = {"sediment": [], "tantivy": []}
-        seconds: dict[str, list[float]] = {"sediment": [], "tantivy": []}
-        for number_of_pass in range(passes + 1):
-            for mine, theirs in pairs:
-                todo = [("sediment", partial(ask_ours, mine)), ("tantivy", partial(ask_peer, theirs))]
-                order.shuffle(todo)
-                for side, ask in todo:
-                    begin = time.perf_counter()
-                    ask()
-                    (seconds if number_of_pass else first)[side].append(time.perf_counter() - begin)
-        figures[step] = {
-            side: percentiles(some) | {"first_us": percentiles(first[side])["p50_us"]} for side, some in seconds.items()
+    if java:
+        java.warm(kind)
+    for step in ("rows",) if cases[0].counts else ("rows", "ids"):
+        asked: dict[str, Callable[[int], Times]] = {
+            "sediment": _one_by_one(getattr(ours, step), [mine for mine, _ in pairs]),
+            "tantivy": _one_by_one(getattr(peer, step), [theirs for _, theirs in pairs]),
         }
-    found = [(ours.count(mine), peer.count(theirs)) for mine, theirs in pairs]
-    figures["matches"] = {"sediment": sum(a for a, _ in found), "tantivy": sum(b for _, b in found)}
-    if not aggregating:
-        shared = [(set(ours.ids(mine)), set(peer.ids(theirs))) for mine, theirs in pairs]
-        figures["same_best"] = sum(len(a & b) for a, b in shared) / max(1, sum(max(len(a), len(b)) for a, b in shared))
+        if cases[0].counts:
+            asked["sediment"] = _one_by_one(ours.buckets, [mine for mine, _ in pairs])
+            asked["tantivy"] = _one_by_one(peer.buckets, [theirs for _, theirs in pairs])
+        figures[step] = _timed(asked, partial(java.timed, step, kind) if java else None, (len(pairs), passes), order)
+    figures["matches"] = {
+        "sediment": sum(ours.count(mine) for mine, _ in pairs),
+        "tantivy": sum(peer.count(theirs) for _, theirs in pairs),
+    }
+    if java:
+        figures["matches"]["lucene"] = java.count(kind)
+    if not cases[0].counts:
+        best = [set(ours.ids(mine)) for mine, _ in pairs]
+        figures["same_best"] = {"tantivy": _shared(best, [peer.ids(theirs) for _, theirs in pairs])}
+        if java:
+            figures["same_best"]["lucene"] = _shared(best, java.best(kind))
     return figures
 
 
+def _one_by_one(ask: Callable[[Any], Any], prepared: Sequence[Any]) -> Callable[[int], Times]:
+    """Query number so and so, timed."""
+
+    def timed(number: int) -> Times:
+        cpu, begin = time.thread_time(), time.perf_counter()
+        ask(prepared[number])
+        return [(time.perf_counter() - begin, time.thread_time() - cpu)]
+
+    return timed
+
+
+def _timed(
+    asked: Mapping[str, Callable[[int], Times]],
+    java: Callable[[], Times] | None,
+    sizes: tuple[int, int],
+    order: random.Random,
+) -> dict[str, dict[str, float]]:
+    """Every query on all sides, pass by pass; the first pass is told apart."""
+    count, passes = sizes
+    first: dict[str, Times] = {side: [] for side in asked}
+    later: dict[str, Times] = {side: [] for side in asked} | ({"lucene": []} if java else {})
+    for number_of_pass in range(passes + 1):
+        for number in range(count):
+            sides = list(asked)
+            order.shuffle(sides)
+            for side in sides:
+                (later if number_of_pass else first)[side] += asked[side](number)
+        if java and number_of_pass:
+            later["lucene"] += java()
+    figures = {side: _summed(times) for side, times in later.items()}
+    for side, times in first.items():
+        figures[side]["first_us"] = _summed(times)["p50_us"]
+    return figures
+
+
+def _summed(times: Times) -> dict[str, float]:
+    return percentiles([wall for wall, _ in times]) | {"cpu_us": percentiles([cpu for _, cpu in times])["p50_us"]}
+
+
+def _shared(best: Sequence[set[str]], others: Sequence[Sequence[str]]) -> float:
+    pairs = [(one, set(other)) for one, other in zip(best, others, strict=True)]
+    return sum(len(a & b) for a, b in pairs) / max(1, sum(max(len(a), len(b)) for a, b in pairs))
+
+
 def _over_http(folder: Path, cases: Mapping[str, Sequence[Case]], passes: int) -> dict[str, dict[str, float]]:
-    from bench.http_side import Client, served
+    from bench.http_side import Prepared, served
     from bench.sediment_side import INDEX
 
     figures = {}
     with served(folder) as address:
-        client = Client(address)
         for kind, some in cases.items():
             bodies = [orjson.dumps(case.elastic() | {"_source": False}) for case in some]
-            for body in bodies:
-                client.ask("POST", f"/{INDEX}/_search", body)
-            seconds = []
-            for _ in range(passes):
-                for body in bodies:
-                    begin = time.perf_counter()
-                    client.ask("POST", f"/{INDEX}/_search", body)
-                    seconds.append(time.perf_counter() - begin)
-            figures[kind] = percentiles(seconds)
-        client.close()
+            client = Prepared(address, f"/{INDEX}/_search", bodies)
+            for number in range(len(bodies)):
+                client.ask(number)
+            figures[kind] = percentiles([client.ask(number) for _ in range(passes) for number in range(len(bodies))])
+            client.close()
     return figures
 
 
@@ -106,48 +149,62 @@ def run(
     corpus: str = "auto",
     documents: int = 100_000,
     per_class: int = 60,
-    passes: int = 4,
+    passes: int = 8,
     merged: bool = False,
     http: bool = True,
+    lucene: bool = True,
 ) -> None:
     """Compare, print, write."""
+    from bench import lucene_side
+
+    if lucene and not lucene_side.available():
+        print("no Lucene: run `make lucene` (needs java, javac and mvn); left out")
+        lucene = False
     started = machine()
     prepared = corpora.prepare(corpus, documents)
     facts = prepared.facts()
     print(f"search: {documents:,} documents of {facts['bytes_per_document']} bytes ({prepared.name}), 1 partition")
     print(f"{per_class} queries a class, {passes} passes after one to warm up, the {SIZE} best, total hits not counted")
     print_machine(started)
-    arguments = {"per_class": per_class, "passes": passes, "merged": merged, "http": http}
+    arguments = {"per_class": per_class, "passes": passes, "merged": merged, "http": http, "lucene": lucene}
     result = run_side("bench.search:in_process", path=str(prepared.path), **arguments)
-    segments = result["facts"]
-    print(f"segments: ours {segments['sediment_segments']}, tantivy {segments['tantivy_segments']}; microseconds")
-    headers = [
-        "class", "ours p50", "p99", "first", "tantivy p50", "p99", "first", "ratio", "ids: ours", "tantivy", "ratio",
-        "HTTP p50", "p99", "matches", "same ten",
-    ]  # fmt: skip
-    rows = [_row(kind, figures) for kind, figures in result["classes"].items()]
-    table(headers, rows)
-    print("ratio: tantivy's p50 over ours (more than 1: ours is faster). first: p50 of each query's first run;")
-    print(
-        "afterwards ours remembers filters per segment (a bounded cache), tantivy does not. matches: documents ours finds over"
-    )
-    print("those tantivy finds (tokenizers differ: see bench/queries.py). same ten: share of best ids on both sides.")
+    _print(result, [name for name in PEERS if lucene or name != "lucene"])
     save("search", started, {"corpus": facts, "arguments": arguments, **result})
 
 
-def _row(kind: str, figures: Mapping[str, Any]) -> list[Any]:
-    first = figures.get("rows") or figures["buckets"]
-    ours, peer = first["sediment"], first["tantivy"]
-    shown = ("p50_us", "p99_us", "first_us")
-    row = [kind, *(ours[k] for k in shown), *(peer[k] for k in shown), peer["p50_us"] / ours["p50_us"]]
-    ids = figures.get("ids")
-    if ids:
-        mine, theirs = ids["sediment"]["p50_us"], ids["tantivy"]["p50_us"]
-        row += [mine, theirs, theirs / mine]
-    else:
-        row += ["", "", ""]
+def _print(result: Mapping[str, Any], peers: Sequence[str]) -> None:
+    segments = result["facts"]
+    print("segments: " + ", ".join(f"{name.removesuffix('_segments')} {count}" for name, count in segments.items()))
+    headers = ["microseconds", "ours p50", "p99", "CPU", "first"]
+    for name in peers:
+        headers += [f"{name} p50", "p99", "CPU"]
+    headers += [f"p50 over {name}'s" for name in peers] + [f"CPU over {name}'s" for name in peers]
+    headers += ["HTTP p50", "p99", "matches", "same ten"]
+    table(headers, [_row(kind, figures, peers) for kind, figures in result["classes"].items()])
+    print(
+        "over: ours divided by the other's (below 1: ours is faster). CPU: p50 of the thread's processor time, which other"
+    )
+    print(
+        "work disturbs least. first: p50 of each query's first run; afterwards ours remembers plans and filters (bounded"
+    )
+    print(
+        "caches), as Lucene does with filters. matches: documents ours finds over those the others find (tantivy's tokenizer"
+    )
+    print(
+        "differs, and its fuzzy and prefix queries rewrite otherwise: see bench/queries.py). same ten: of the best ids."
+    )
+
+
+def _row(kind: str, figures: Mapping[str, Any], peers: Sequence[str]) -> list[Any]:
+    rows = figures["rows"]
+    ours = rows["sediment"]
+    row: list[Any] = [kind, *(ours[k] for k in ("p50_us", "p99_us", "cpu_us", "first_us"))]
+    for name in peers:
+        row += [rows[name][k] for k in ("p50_us", "p99_us", "cpu_us")]
+    row += [ours[k] / max(1e-9, rows[name][k]) for k in ("p50_us", "cpu_us") for name in peers]
     http = figures.get("sediment_http")
     row += [http["p50_us"], http["p99_us"]] if http else ["", ""]
     found = figures["matches"]
-    row.append(f"{found['sediment'] / max(1, found['tantivy']):.0%}")
-    return [*row, f"{figures['same_best']:.0%}" if "same_best" in figures else ""]
+    row.append(" ".join(f"{found['sediment'] / max(1, found[name]):.0%}" for name in peers))
+    best = figures.get("same_best")
+    return [*row, " ".join(f"{best[name]:.0%}" for name in peers) if best else ""]

@@ -160,6 +160,15 @@ def settle(node: Node, *, merged: bool) -> None:
         time.sleep(0.1)
 
 
+def load(node: Node, corpus: Corpus, *, merged: bool) -> None:
+    """A corpus into an index of one partition, to rest; with ``merged`` to one segment."""
+    index = create(node, corpus.fields, partitions=1)
+    for ids, documents in corpus.batches(BATCH_RECORDS):
+        append(node, index, ids, documents)
+    wait_applied(node)
+    settle(node, merged=merged)
+
+
 class Asked:
     """The newest view of an index of one partition, asked as ``search`` wants it: the steps that the REST side takes."""
 

@@ -16,7 +16,7 @@ import tantivy
 from bench import fields as kinds
 from bench.corpus import Corpus
 from bench.fields import Field
-from bench.queries import SIZE, Case
+from bench.queries import HISTOGRAM_DAYS, SIZE, Case
 from bench.rounds import bytes_below
 
 THREADS = 2
@@ -38,6 +38,7 @@ def schema(fields: Sequence[Field]) -> Any:
         else:
             add = {
                 kinds.INTEGER: builder.add_integer_field,
+                kinds.SECONDS: builder.add_integer_field,
                 kinds.FLOAT: builder.add_float_field,
                 kinds.BOOLEAN: builder.add_boolean_field,
                 kinds.DATE: builder.add_date_field,
@@ -94,30 +95,53 @@ def _warm_up(corpus: Corpus, folder: Path) -> None:
 def query_of(index: Any, case: Case) -> Any:
     """A case as tantivy's query objects; terms with frequencies, as scoring needs them."""
     schema = index.schema
-    terms = [tantivy.Query.term_query(schema, case.field, word, index_option="freq") for word in case.words]
-    if case.how == "phrase":
-        return tantivy.Query.phrase_query(schema, case.field, list(case.words))
-    occur = tantivy.Occur.Should if case.how == "or" else tantivy.Occur.Must
-    clauses = [(occur, term) for term in terms]
+    scored = _scored(schema, case)
+    filters = []
     if case.keyword:
-        term = tantivy.Query.term_query(schema, *case.keyword, index_option="basic")
-        clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(term, 0.0)))
+        filters.append(tantivy.Query.term_query(schema, *case.keyword, index_option="basic"))
     if case.between:
         name, low, high = case.between
-        within = tantivy.Query.range_query(schema, name, tantivy.FieldType.Integer, low, high)
-        clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(within, 0.0)))
-    return terms[0] if len(clauses) == 1 else tantivy.Query.boolean_query(clauses)
+        filters.append(tantivy.Query.range_query(schema, name, tantivy.FieldType.Integer, low, high))
+    must = tantivy.Occur.Must
+    clauses = [(must, tantivy.Query.const_score_query(one, 0.0)) for one in filters]
+    return tantivy.Query.boolean_query([(must, scored), *clauses]) if clauses else scored
 
 
-def aggregation_of(case: Case) -> dict[str, Any]:
-    """The terms aggregation, as tantivy takes it."""
-    return {"top": {"terms": {"field": case.aggregate, "size": SIZE}}}
+def _scored(schema: Any, case: Case) -> Any:
+    if case.how == "phrase":
+        return tantivy.Query.phrase_query(schema, case.field, list(case.words))
+    clauses = [_clause(schema, case, word) for word in case.words]
+    if len(clauses) == 1:
+        return clauses[0]
+    occur = tantivy.Occur.Should if case.how == "or" else tantivy.Occur.Must
+    return tantivy.Query.boolean_query([(occur, one) for one in clauses])
+
+
+def _clause(schema: Any, case: Case, word: str) -> Any:
+    match case.how:
+        case "prefix":
+            return tantivy.Query.regex_query(schema, case.field, f"{word}.*")
+        case "wildcard":
+            return tantivy.Query.regex_query(schema, case.field, word.replace("*", ".*"))
+        case "fuzzy":
+            return tantivy.Query.fuzzy_term_query(schema, case.field, word, distance=1, transposition_cost_one=True)
+        case _:
+            return tantivy.Query.term_query(schema, case.field, word, index_option="freq")
+
+
+def aggregation_of(case: Case, kind: str) -> dict[str, Any]:
+    """The aggregation, as tantivy takes it; ``kind`` of the histogram's field: dates in seconds are plain numbers here."""
+    if case.aggregate:
+        return {"top": {"terms": {"field": case.aggregate, "size": SIZE}}}
+    if kind == kinds.DATE:
+        return {"top": {"date_histogram": {"field": case.histogram, "fixed_interval": f"{HISTOGRAM_DAYS}d"}}}
+    return {"top": {"histogram": {"field": case.histogram, "interval": HISTOGRAM_DAYS * 86_400.0}}}
 
 
 class Asked:
     """A searcher over what ``ingest`` left, asked as ``search`` wants it."""
 
-    def __init__(self, folder: Path, key: str, *, merged: bool) -> None:
+    def __init__(self, folder: Path, fields: Sequence[Field], *, merged: bool) -> None:
         self._index = tantivy.Index.open(str(folder))
         if merged:
             # the package has no call to merge: a writer's policy merges what it finds when it commits
@@ -126,7 +150,8 @@ class Asked:
             writer.wait_merging_threads()
             self._index.reload()
         self._searcher = self._index.searcher()
-        self._key = key
+        self._key = fields[0].name
+        self._kinds = {f.name: f.kind for f in fields}
 
     @property
     def segments(self) -> int:
@@ -134,12 +159,16 @@ class Asked:
         return int(self._searcher.num_segments)
 
     def prepared(self, case: Case) -> tuple[Any, Any]:
-        """Query and aggregation."""
-        return query_of(self._index, case), aggregation_of(case) if case.aggregate else None
+        """Query, and the aggregation or else what to sort by."""
+        beside = aggregation_of(case, self._kinds.get(case.histogram or "", "")) if case.counts else case.newest
+        return query_of(self._index, case), beside
 
     def rows(self, asked: tuple[Any, Any]) -> Any:
         """The best rows."""
-        return self._searcher.search(asked[0], SIZE, count=False).hits
+        query, newest = asked
+        if newest:
+            return self._searcher.search(query, SIZE, count=False, order_by_field=newest, order=tantivy.Order.Desc).hits
+        return self._searcher.search(query, SIZE, count=False).hits
 
     def ids(self, asked: tuple[Any, Any]) -> list[str]:
         """The best rows' ids, from their stored documents."""
