@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from pipeline.dsl.aggregations import parse_aggregations
+from pipeline.dsl.aggregations.parse import parse_aggregations
 from pipeline.dsl.compounds import parse_query
 from pipeline.dsl.query_string import parse_url_query
 from pipeline.dsl.sort import check_search_after, parse_search_after, parse_sort, parse_url_sort

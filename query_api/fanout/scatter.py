@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
-from query_api.fanout.merge_aggregations import reduce_aggregations
+from query_api.fanout.aggregations.reduce import reduce_aggregations
 from query_api.fanout.ports import PartitionSearcher, PointInTime
 from query_api.fanout.ranking import merge_hits
 from schemas.errors import ErrorKind, SedimentError

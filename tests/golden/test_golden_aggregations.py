@@ -9,7 +9,7 @@ import zstandard
 
 from pipeline.dsl.parse import parse_search
 from pipeline.search.searcher import Searcher
-from query_api.fanout.merge_aggregations import reduce_aggregations
+from query_api.fanout.aggregations.reduce import reduce_aggregations
 from schemas.mapping import parse_mapping
 from tests.oracle.views import build_view
 

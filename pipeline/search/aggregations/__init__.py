@@ -1,5 +1,4 @@
-"""One module per kind of aggregation: from matching documents to a mergeable partial.
+"""From matching documents to mergeable partials, and these merged. Packages: ``summaries`` · ``buckets`` · ``metrics``.
 
-``partials`` · ``merge`` · ``sum_kernels`` · ``sums`` · ``rounding`` · ``hashes`` · ``fields`` · ``terms`` · ``histograms`` · ``slots`` ·
-``metrics`` · ``collect``
+``partials`` · ``merge`` · ``fields`` · ``collect``
 """

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.search.aggregations.fields import Docs, SegmentScope
-from pipeline.search.aggregations.histograms import collect_date_histogram, collect_histogram
-from pipeline.search.aggregations.merge import merge_all
-from pipeline.search.aggregations.metrics import collect_metric
-from pipeline.search.aggregations.partials import Buckets, Partial, to_wire
-from pipeline.search.aggregations.slots import (
+from pipeline.search.aggregations.buckets.histograms import collect_date_histogram, collect_histogram
+from pipeline.search.aggregations.buckets.slots import (
     collect_filter,
     collect_global,
     collect_missing,
     collect_range,
 )
-from pipeline.search.aggregations.terms import collect_terms, count_terms
+from pipeline.search.aggregations.buckets.terms import collect_terms, count_terms
+from pipeline.search.aggregations.fields import Docs, SegmentScope
+from pipeline.search.aggregations.merge import merge_all
+from pipeline.search.aggregations.metrics.numbers import collect_metric
+from pipeline.search.aggregations.partials import Buckets, Partial, to_wire
 from pipeline.segments.format import SegmentMeta
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.search.aggregations.partials import Buckets, Keys, Partial, Shown, Values
-from pipeline.search.aggregations.sums import Sums, add_sums
+from pipeline.search.aggregations.summaries.sums import Sums, add_sums
 from schemas.errors import invalid
 
 I64 = NDArray[np.int64]

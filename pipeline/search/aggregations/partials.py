@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.search.aggregations.sums import Sums
+from pipeline.search.aggregations.summaries.sums import Sums
 
 Array = NDArray[Any]
 I64 = NDArray[np.int64]

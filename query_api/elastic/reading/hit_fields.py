@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from query_api.elastic.reading.source import stored_values
 from query_api.elastic.wire.names import Target
-from query_api.fanout.aggregation_values import decimal_format
+from query_api.fanout.aggregations.shown import decimal_format
 from schemas.errors import illegal_argument
 from schemas.mapping import NUMBER_TYPES, FieldType
 from schemas.query import SearchRequest

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.json_columns.dates import format_date
 from query_api.elastic.wire.names import Target
-from query_api.fanout.aggregation_values import decimal_format
+from query_api.fanout.aggregations.shown import decimal_format
 from schemas.mapping import FLOAT_TYPES, INTEGER_TYPES, FieldType
 from schemas.query import SearchRequest, SortKey
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from query_api.fanout.merge_aggregations import merge_partials, reduce_aggregations
+from query_api.fanout.aggregations.reduce import merge_partials, reduce_aggregations
 from schemas.aggregations import DateHistogramAggregation, Metric, TermsAggregation
 from schemas.errors import SedimentError
 from schemas.query import Term

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.search.aggregations.collect import collect_aggregations
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView, SegmentView
-from query_api.fanout.merge_aggregations import reduce_aggregations
+from query_api.fanout.aggregations.reduce import reduce_aggregations
 from schemas.aggregations import (
     Aggregation,
     DateHistogramAggregation,

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.search.aggregations.partials import Shown
-from query_api.fanout.aggregation_values import bucket_key, date_text, decimal_format, java_double
+from query_api.fanout.aggregations.shown import bucket_key, date_text, decimal_format, java_double
 
 
 @pytest.mark.parametrize(

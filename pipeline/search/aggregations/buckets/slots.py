@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.search.aggregations.buckets.terms import group
 from pipeline.search.aggregations.fields import (
     ANY_TYPE,
     NUMERIC,
@@ -21,7 +22,6 @@ from pipeline.search.aggregations.fields import (
     source_of,
 )
 from pipeline.search.aggregations.partials import Buckets, Shown
-from pipeline.search.aggregations.terms import group
 from schemas.aggregations import (
     FilterAggregation,
     FiltersAggregation,

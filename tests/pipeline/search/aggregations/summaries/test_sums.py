@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.search.aggregations.sums import add_sums, floats_of, sums_of
+from pipeline.search.aggregations.summaries.sums import add_sums, floats_of, sums_of
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 INTEGERS = st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(-5, 5)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.search.aggregations.rounding import Rounding, offsets_of
+from pipeline.search.aggregations.buckets.rounding import Rounding, offsets_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZONES = ("", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "America/Sao_Paulo", "Australia/Lord_Howe")

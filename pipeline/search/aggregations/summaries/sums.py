@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.search.aggregations.sum_kernels import add_floats, add_integers
+from pipeline.search.aggregations.summaries.sum_kernels import add_floats, add_integers
 
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]

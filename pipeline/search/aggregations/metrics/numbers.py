@@ -17,8 +17,8 @@ from pipeline.search.aggregations.fields import (
     terms_of,
 )
 from pipeline.search.aggregations.partials import Values
-from pipeline.search.aggregations.sum_kernels import extremes
-from pipeline.search.aggregations.sums import sums_of
+from pipeline.search.aggregations.summaries.sum_kernels import extremes
+from pipeline.search.aggregations.summaries.sums import sums_of
 from schemas.aggregations import Metric
 
 I64 = NDArray[np.int64]

@@ -7,8 +7,8 @@ import numpy as np
 
 from pipeline.json_columns.addresses import format_ip
 from pipeline.json_columns.dates import format_date
+from pipeline.search.aggregations.buckets.rounding import offsets_of
 from pipeline.search.aggregations.partials import Shown
-from pipeline.search.aggregations.rounding import offsets_of
 from schemas.mapping import DATE_FORMAT_DEFAULT
 
 _PATTERN: Final = re.compile(r"(?P<before>[^#0,.]*)(?P<number>[#0,]*(?:\.[#0]*)?)(?P<after>.*)", re.DOTALL)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.search.aggregations.partials import Buckets, Partial, Values, keys_at
-from query_api.fanout.metric_values import STATS, metric_column
+from query_api.fanout.aggregations.metrics import STATS, metric_column
 from schemas.aggregations import (
     Aggregation,
     DateHistogramAggregation,

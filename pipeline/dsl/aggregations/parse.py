@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pipeline.dsl.buckets import (
+from pipeline.dsl.aggregations.buckets import (
     parse_date_histogram,
     parse_date_range,
     parse_histogram,

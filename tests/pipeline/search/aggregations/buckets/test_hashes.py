@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.search.aggregations.hashes import mixed, murmur3
+from pipeline.search.aggregations.buckets.hashes import mixed, murmur3
 
 
 def test_murmur3() -> None:

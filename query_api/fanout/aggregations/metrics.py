@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.search.aggregations.partials import Shown, Values
-from pipeline.search.aggregations.sums import Sums, floats_of
-from query_api.fanout.aggregation_values import as_string
+from pipeline.search.aggregations.summaries.sums import Sums, floats_of
+from query_api.fanout.aggregations.shown import as_string
 from schemas.aggregations import Metric
 
 I64 = NDArray[np.int64]

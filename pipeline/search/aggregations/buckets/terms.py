@@ -9,6 +9,7 @@ import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from pipeline.analysis.scratch import frozen
+from pipeline.search.aggregations.buckets.hashes import PARTITION_SEED, mixed, murmur3
 from pipeline.search.aggregations.fields import (
     ANY_TYPE,
     TERM_TYPES,
@@ -21,9 +22,8 @@ from pipeline.search.aggregations.fields import (
     source_of,
     terms_of,
 )
-from pipeline.search.aggregations.hashes import PARTITION_SEED, mixed, murmur3
 from pipeline.search.aggregations.partials import UNIVERSE, Buckets, Keys
-from pipeline.search.aggregations.sum_kernels import count_codes
+from pipeline.search.aggregations.summaries.sum_kernels import count_codes
 from schemas.aggregations import TermsAggregation
 from schemas.errors import illegal_argument
 

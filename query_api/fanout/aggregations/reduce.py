@@ -10,13 +10,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.search.aggregations.histograms import rounding_of
+from pipeline.search.aggregations.buckets.histograms import rounding_of
+from pipeline.search.aggregations.buckets.rounding import check_buckets
 from pipeline.search.aggregations.merge import merge_all
 from pipeline.search.aggregations.partials import UNIVERSE, Buckets, Partial, from_wire, keys_at, to_wire
-from pipeline.search.aggregations.rounding import check_buckets
-from query_api.fanout.aggregation_orders import check_order, ordered
-from query_api.fanout.aggregation_values import as_string, bucket_key, java_double, number_key
-from query_api.fanout.metric_values import render_metric
+from query_api.fanout.aggregations.metrics import render_metric
+from query_api.fanout.aggregations.orders import check_order, ordered
+from query_api.fanout.aggregations.shown import as_string, bucket_key, java_double, number_key
 from schemas.aggregations import (
     Aggregation,
     DateHistogramAggregation,

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.search.aggregations.buckets.rounding import Rounding
+from pipeline.search.aggregations.buckets.terms import coded, first_of_document, group
 from pipeline.search.aggregations.fields import (
     NUMERIC,
     Docs,
@@ -16,8 +18,6 @@ from pipeline.search.aggregations.fields import (
     source_of,
 )
 from pipeline.search.aggregations.partials import Buckets, Shown
-from pipeline.search.aggregations.rounding import Rounding
-from pipeline.search.aggregations.terms import coded, first_of_document, group
 from schemas.aggregations import DateHistogramAggregation, HistogramAggregation
 
 I64 = NDArray[np.int64]

@@ -1,0 +1,4 @@
+"""``aggs``: named aggregations, nested in each other, with every parameter checked.
+
+``buckets`` · ``parse``
+"""
