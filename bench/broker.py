@@ -37,7 +37,7 @@ def broker(home: Path) -> Iterator[str | None]:
 
 def _start(home: Path) -> "tuple[subprocess.Popen[bytes], str]":
     home.mkdir(parents=True, exist_ok=True)
-    port, controller = _free_ports(2)
+    port, controller = free_ports(2)
     text = (DEPLOY / "server.properties").read_text()
     properties = home / "server.properties"
     properties.write_text(text.replace("19092", str(port)).replace("19093", str(controller)))
@@ -58,7 +58,8 @@ def _start(home: Path) -> "tuple[subprocess.Popen[bytes], str]":
     raise SystemExit(f"the broker did not start:\n{(home / 'broker.log').read_text()[-2000:]}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """So many ports that nobody listens on now."""
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))

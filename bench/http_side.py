@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,9 +23,26 @@ STOP_SECONDS_MAX = 60
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers: host:port, and its process."""
+
+    address: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Processor time that it has taken so far, all threads."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self) -> int:
+        """Memory that it holds now."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[str]:
-    """``sediment serve`` on a free port; its host:port."""
+def served(folder: Path, *options: str) -> Iterator[Server]:
+    """``sediment serve`` on a free port."""
     command = [sys.executable, "-m", "query_api.cli.main", "serve", "--data", str(folder), "--port", "0", *options]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with (folder.parent / f"{folder.name}.log").open("wb") as log:
@@ -33,7 +51,7 @@ def served(folder: Path, *options: str) -> Iterator[str]:
         assert process.stdout is not None
         for line in process.stdout:
             if READY in line.decode():
-                yield urlsplit(line.decode().split("ready ", 1)[1].strip()).netloc
+                yield Server(urlsplit(line.decode().split("ready ", 1)[1].strip()).netloc, process.pid)
                 break
         else:
             raise SystemExit(f"the server did not start: see {folder.parent / (folder.name + '.log')}")

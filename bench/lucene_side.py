@@ -10,7 +10,7 @@ import struct
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import orjson
@@ -100,7 +100,7 @@ class Asked:
             for case in some:
                 self._ask("add", kind, *columns(case, corpus.fields))
 
-    def __enter__(self) -> "Asked":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

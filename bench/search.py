@@ -104,7 +104,7 @@ def _timed(
     """Every query on all sides, pass by pass; the first pass is told apart."""
     count, passes = sizes
     first: dict[str, Times] = {side: [] for side in asked}
-    later: dict[str, Times] = {side: [] for side in asked} | ({"lucene": []} if java else {})
+    later: dict[str, Times] = {side: [] for side in (*asked, *(["lucene"] if java else []))}
     for number_of_pass in range(passes + 1):
         for number in range(count):
             sides = list(asked)
@@ -133,10 +133,10 @@ def _over_http(folder: Path, cases: Mapping[str, Sequence[Case]], passes: int) -
     from bench.sediment_side import INDEX
 
     figures = {}
-    with served(folder) as address:
+    with served(folder) as server:
         for kind, some in cases.items():
             bodies = [orjson.dumps(case.elastic() | {"_source": False}) for case in some]
-            client = Prepared(address, f"/{INDEX}/_search", bodies)
+            client = Prepared(server.address, f"/{INDEX}/_search", bodies)
             for number in range(len(bodies)):
                 client.ask(number)
             figures[kind] = percentiles([client.ask(number) for _ in range(passes) for number in range(len(bodies))])

@@ -26,6 +26,7 @@ from pipeline.app import Node, open_node  # noqa: E402  kernels learn their fold
 from pipeline.catalog.state import IndexState  # noqa: E402
 from pipeline.dsl.parse import parse_search  # noqa: E402
 from pipeline.kernels.murmur2_kernels import partitions_of_keys  # noqa: E402
+from pipeline.kernels.rows import take_rows  # noqa: E402
 from schemas.ids import PartitionId  # noqa: E402
 from schemas.query import SearchRequest  # noqa: E402
 from schemas.records import AppendBatch, ByteColumn  # noqa: E402
@@ -67,7 +68,7 @@ def append(node: Node, index: IndexState, ids: Sequence[bytes], documents: Seque
     owner = partitions_of_keys(keys.data, keys.starts, index.partitions)
     for partition in range(index.partitions):
         rows = np.flatnonzero(owner == partition)
-        batch = AppendBatch(keys.take(rows), values.take(rows), now[: len(rows)])
+        batch = AppendBatch(take_rows(keys, rows), take_rows(values, rows), now[: len(rows)])
         node.log.append(index.topic, PartitionId(partition), batch)
 
 
@@ -196,7 +197,7 @@ class Asked:
 
     def buckets(self, request: SearchRequest) -> Any:
         """The aggregation's answer, as REST shows it."""
-        from query_api.fanout.merge_aggregations import reduce_aggregations
+        from query_api.fanout.aggregations.reduce import reduce_aggregations
 
         searcher = self._searcher
         partials = searcher.query(request, searcher.statistics(request)).aggregations

@@ -158,7 +158,11 @@ def bulk(*, path: str, clients: int, size: int) -> dict[str, Any]:
     from bench.http_side import Client, bulk_bodies, served
 
     corpus = corpora.load(Path(path))
-    with tempfile.TemporaryDirectory(dir=corpora.FOLDER, prefix="bulk-") as folder, served(Path(folder) / "data") as at:
+    with (
+        tempfile.TemporaryDirectory(dir=corpora.FOLDER, prefix="bulk-") as folder,
+        served(Path(folder) / "data") as server,
+    ):
+        at = server.address
         control = Client(at)
         for name in ("warm", "bench"):
             control.send("PUT", f"/{name}", {"mappings": mappings(corpus.fields)})
