@@ -54,16 +54,6 @@ class ByteColumn:
         nulls = None if self.nulls is None else self.nulls[start:end]
         return ByteColumn(self.data, self.starts[start : end + 1], nulls)
 
-    def take(self, rows: I64) -> "ByteColumn":
-        """The named rows, in the given order, copied once (a gather of slices; rows may repeat)."""
-        lengths = (self.starts[1:] - self.starts[:-1])[rows]
-        starts = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(lengths, out=starts[1:])
-        source = np.repeat(self.starts[:-1][rows] - starts[:-1], lengths) + np.arange(starts[-1])
-        data = np.zeros(int(starts[-1]) + READABLE_PAD_BYTES, np.uint8)
-        data[: starts[-1]] = self.data[source]
-        return ByteColumn(data, starts, None if self.nulls is None else self.nulls[rows])
-
     @staticmethod
     def of(values: Sequence[bytes | None]) -> "ByteColumn":
         """From Python values: at the edges of the system only."""

@@ -1,6 +1,4 @@
-"""Arrays on their way to kernels: buffers that one thread uses again from batch to batch, so that fresh memory is not paged in
-every time; and inputs that are read only.
-"""
+"""Buffers that one thread uses again from batch to batch, so that fresh memory is not paged in every time."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -8,6 +6,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.kernels.arrays import frozen
+
+__all__ = ["OWNERS_MAX", "Fillable", "Scratch", "frozen"]
 _GROWTH = 1.25
 OWNERS_MAX = 64  # owners whose things are kept at a time
 
@@ -20,19 +21,6 @@ class Fillable(Protocol):
 
 
 V = TypeVar("V", bound=Fillable)
-
-
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """The same memory, not to be written: what kernels take as input.
-
-    A kernel is compiled anew for every combination of array types, and read-only is part of the type: inputs that are
-    sometimes writable would be compiled twice, the second time while somebody waits.
-    """
-    if not array.flags.writeable:
-        return array
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 class Scratch:

@@ -17,6 +17,7 @@ from pipeline.ingest.backpressure import InFlight
 from pipeline.ingest.check import Check
 from pipeline.ingest.ports import DecisionSource, Op, Outcomes, Result, WriteError, WriteOptions, Writes
 from pipeline.kernels.murmur2_kernels import partitions_of_keys
+from pipeline.kernels.rows import take_rows
 from pipeline.log.ports import Log
 from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
@@ -120,8 +121,8 @@ class LogWriter:
         everything = len(rows) == len(request.writes)
         sources = request.writes.sources
         batch = AppendBatch(
-            keys=request.ids if everything else request.ids.take(rows),
-            values=sources if everything else sources.take(rows),
+            keys=request.ids if everything else take_rows(request.ids, rows),
+            values=sources if everything else take_rows(sources, rows),
             timestamps_ms=np.full(len(rows), self._parts.clock_ms(), np.int64),
             headers=request.headers(rows),
         )

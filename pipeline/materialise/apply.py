@@ -17,6 +17,7 @@ from pipeline.catalog.state import Refusal
 from pipeline.json_columns.columns import Extracted
 from pipeline.json_columns.extract import extract, select
 from pipeline.json_columns.scanner import Scanner
+from pipeline.kernels.rows import take_rows
 from pipeline.materialise import dead_letters
 from pipeline.materialise.dead_letters import DeadLetter, Origin, letter_of
 from pipeline.materialise.decisions import updates
@@ -216,7 +217,7 @@ class Materialiser:
 
     def _targets(self, run: Run, rows: I64) -> tuple[list[tuple[SegmentReader, int] | None], Bools]:
         """Where the documents of updates are, and which updates demand another sequence number of them."""
-        ids, demands = run.ids.take(rows), run.demands
+        ids, demands = take_rows(run.ids, rows), run.demands
         places = self.locate(ids)
         slots = self.ids.find(ids)
         exists = np.array([place is not None for place in places], np.bool_)
@@ -352,12 +353,12 @@ class Materialiser:
             documents=len(rows),
             columns=select(extracted.columns, row_to_doc),
             mapping=mapping,
-            ids=run.ids if every else run.ids.take(rows),
+            ids=run.ids if every else take_rows(run.ids, rows),
             seq_nos=decided.seq_nos[rows],
             versions=decided.versions[rows],
             offsets=run.batch.offsets[rows],
             timestamps=run.batch.timestamps_ms[rows],
-            sources=values if every else values.take(rows),
+            sources=values if every else take_rows(values, rows),
             routing=_sparse(run.demands.routing, rows),
             origins=_sparse(run.demands.origins, rows),
             scratch=self._scratch,

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.kernels.rows import take_rows
 from pipeline.search.date_math import DateContext, resolve
 from pipeline.search.queries.evaluate import SegmentQueries
 from pipeline.search.values import address_of, boolean_of, float_of, text_of
@@ -112,7 +113,7 @@ class Sorter:
 
     def _ids_column(self, rows: Rows) -> Column:
         """Ids have no ordinals: they are ranked among the documents at hand (costly: Elasticsearch advises against it too)."""
-        ids = [i or b"" for i in rows.segment.reader.ids().take(rows.documents.astype(np.int64)).to_list()]
+        ids = [i or b"" for i in take_rows(rows.segment.reader.ids(), rows.documents.astype(np.int64)).to_list()]
         ranked = sorted(ids)
         place = {i: 2 * rank for rank, i in enumerate(ranked)}
         keys = np.array([place[i] for i in ids], np.int64)

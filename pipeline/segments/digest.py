@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.kernels.rows import take_rows
 from pipeline.segments.digest_kernels import (
     TAG_COLUMN,
     TAG_LENGTH,
@@ -67,7 +68,7 @@ def add_level_1(reader: SegmentReader, rows: I64, sums: U64, *, negative: bool =
 def _add(reader: SegmentReader, contents: U64, rows: I64, sums: U64, *, negative: bool = False) -> None:
     """``contents``: uint64[len(rows), 2], what stands for each row's content."""
     add_rows(
-        id_hashes(reader.ids().take(rows)),
+        id_hashes(take_rows(reader.ids(), rows)),
         np.ascontiguousarray(contents[:, 0]),
         np.ascontiguousarray(contents[:, 1]),
         reader.seq_nos()[rows],

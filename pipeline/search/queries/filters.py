@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.analysis.scratch import frozen
+from pipeline.kernels.rows import take_rows
 from pipeline.search.kernels.column_kernels import find_ids, keys_of_ids, mark_any_of, mark_span
 from pipeline.search.kernels.score_kernels import documents_of_term
 from pipeline.search.queries.plan import (
@@ -181,7 +182,7 @@ def find_rows(reader: SegmentReader, ids: Sequence[bytes]) -> NDArray[np.int64]:
     keys = np.empty(len(ids), np.uint64)
     keys_of_ids(wanted.data, wanted.starts, keys)
     order = np.argsort(keys)
-    wanted = wanted.take(order)
+    wanted = take_rows(wanted, order)
     column = reader.ids()
     found = np.empty(len(column), np.int64)
     count = find_ids(column.data, column.starts, wanted.data, wanted.starts, keys[order], found)

@@ -13,7 +13,6 @@ from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, byte_swap64, load64
 
 FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
-PAD = 128  # READABLE_PAD_BYTES
 INSERTION_RUN = 12
 
 
@@ -104,24 +103,6 @@ def sort_ties(order: I64Array, words: U64Array, data: U8Array, begins: I64Array,
                     order[i] = spare[i]
             width *= 2
         run = end
-
-
-@kernel
-def gather_strings(data: U8Array, begins: I64Array, ends: I64Array, order: I64Array) -> tuple[U8Array, I64Array]:
-    """The strings in this order, one after another, with PAD zeros behind; and where each begins."""
-    count = order.shape[0]
-    starts = np.empty(count + 1, np.int64)
-    starts[0] = 0
-    for i in range(count):
-        starts[i + 1] = starts[i] + ends[order[i]] - begins[order[i]]
-    out = np.empty(starts[count] + PAD, np.uint8)
-    for i in range(count):
-        at, begin = starts[i], begins[order[i]]
-        for j in range(starts[i + 1] - at):
-            out[at + j] = data[begin + j]
-    for j in range(starts[count], out.shape[0]):
-        out[j] = 0
-    return out, starts
 
 
 @kernel

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.columns import DistinctTerms
 from pipeline.analysis.scratch import frozen
+from pipeline.kernels.gather_kernels import gather_strings
 from pipeline.segments.columns.term_kernels import (
     find_all,
-    gather_strings,
     lower_bound,
     prefix_words,
     sort_ties,
@@ -81,7 +81,7 @@ def _after_prefix(prefix: bytes) -> bytes | None:
 
 def gather(data: NDArray[np.uint8], begins: I64, ends: I64, order: I64) -> tuple[NDArray[np.uint8], I64]:
     """Strings data[begins[i]:ends[i]] in this order, one after another and padded; and where each begins, int64[n + 1]."""
-    gathered: tuple[NDArray[np.uint8], I64] = gather_strings(frozen(data), frozen(begins), frozen(ends), order)
+    gathered: tuple[NDArray[np.uint8], I64] = gather_strings(frozen(data), frozen(begins), frozen(ends), frozen(order))
     return gathered
 
 
