@@ -168,8 +168,10 @@ class SegmentReader:
 
     def _array(self, path: str, name: str) -> Array | None:
         field = self._fields.get(path)
-        array = None if field is None else self._arrays.get(f"f{field.number}/{name}")
-        return None if array is None else frozen(array)
+        if field is None:
+            return None
+        name = f"f{field.number}/{name}"
+        return frozen(self._arrays[name]) if name in self._arrays else None  # asking is cheaper than a KeyError
 
     def _get(self, name: str) -> Array:
         return frozen(self._arrays[name])

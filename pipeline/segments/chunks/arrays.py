@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from pipeline.kernels.arrays import frozen
 from pipeline.rocks.ports import Store
 from pipeline.segments.chunks.cache import ArrayCache, CacheKey
 from pipeline.segments.chunks.damage import Damage
@@ -30,6 +31,7 @@ class StoredArrays(Mapping[str, Array]):
     ) -> None:
         self._stored = stored
         self._arrays = {array.name: array for array in stored.arrays}
+        self._keys = {name: CacheKey(space, stored.meta.id, name) for name in self._arrays}
         self._store = store
         self._cache = cache
         self._space = space
@@ -38,9 +40,9 @@ class StoredArrays(Mapping[str, Array]):
     @override
     def __getitem__(self, name: str) -> Array:
         """Raises KeyError for a name the segment does not have, DAMAGED where its bytes are not what was written."""
-        array = self._arrays[name]
-        key = CacheKey(self._space, self._stored.meta.id, name)
-        return self._read(key, partial(self._load, array))
+        key = self._keys[name]
+        found = self._cache.find(key)
+        return found if found is not None else self._read(key, partial(self._load, self._arrays[name]))
 
     @override
     def __contains__(self, name: object) -> bool:
@@ -79,7 +81,7 @@ class StoredArrays(Mapping[str, Array]):
         key_of = partial(chunk_key, segment, array.name)
         what = f"array {array.name} of segment {segment}"
         data = read_chunks(self._store, key_of, array.crcs, array.nbytes, what=what)
-        return data.view(array.dtype).reshape(array.shape)
+        return frozen(data.view(array.dtype).reshape(array.shape))
 
     def _chunk(self, array: StoredArray, number: int) -> NDArray[np.uint8]:
         segment = self._stored.meta.id
