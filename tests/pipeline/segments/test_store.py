@@ -107,7 +107,7 @@ def test_everything_comes_back(opener: Opener) -> None:
 
 
 def test_loaded_arrays_are_as_kernels_want_them(opener: Opener) -> None:
-    """Contiguous, aligned, of the same type for numba as an array in memory, with readable bytes around."""
+    """Contiguous, aligned, read only as inputs of kernels are, with readable bytes around."""
     store = opener()
     segments, _ = opened(store)
     data = segment_of(segments.new_segment_id())
@@ -116,7 +116,7 @@ def test_loaded_arrays_are_as_kernels_want_them(opener: Opener) -> None:
         array = arrays[name]
         assert array.flags.c_contiguous
         assert array.flags.aligned
-        assert array.flags.writeable
+        assert not array.flags.writeable
         base = array
         while base.base is not None:
             base = base.base
