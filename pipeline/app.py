@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,11 +27,12 @@ from pipeline.log.ports import Log
 from pipeline.log.views.measured import MeasuredLog
 from pipeline.materialise.apply import Schema
 from pipeline.materialise.commit import Probe
+from pipeline.materialise.parts import WorkerParts
 from pipeline.materialise.state import Policy
-from pipeline.materialise.worker import Worker, WorkerParts
-from pipeline.replay.directories import current_directory, point_to, remove_leftovers, until_directory
+from pipeline.materialise.worker import Worker
 from pipeline.replay.operations import ReplayOperations
 from pipeline.replay.sample import Sampler
+from pipeline.replay.upkeep import Upkeep
 from pipeline.replay.window import PastLog, parse_until
 from pipeline.rocks.database import RocksStore
 from pipeline.rocks.tuning import Tuning
@@ -47,8 +48,6 @@ from schemas.ids import PartitionId, TopicName
 from schemas.settings import ServeSettings
 
 SERVING_TIMEOUT_S = 60.0
-SWAP_GRACE_S = 1.0
-SWAP_TIMEOUT_S = 10.0
 WATCH_S = 5.0
 AUTO_ID_BYTES = 15  # 20 characters of base64, as Elasticsearch's
 _log = logging.getLogger(__name__)
@@ -88,7 +87,6 @@ class Node:
             ThreadPoolExecutor(8, "append"),
         )
         self._served: dict[str, _Served] = {}
-        self.quarantined: dict[tuple[str, int], str] = {}  # damaged partitions that grow again, and what was wrong
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self.catalog = Catalog(self.log, wall_clock_ms, TopicName(settings.log.topic_prefix + CONTROL_TOPIC))
@@ -111,6 +109,7 @@ class Node:
         )
 
         self.operations = ReplayOperations(self, wall_clock_ms)
+        self.upkeep = Upkeep(self, wall_clock_ms)
         self._sampler = Sampler(self, settings.index.verify_ms / 1000)
 
     # ------------------------------------------------------------------ life
@@ -141,8 +140,7 @@ class Node:
 
     # ------------------------------------------------------------------ placement
     def _later(self, before: CatalogState, after: CatalogState) -> None:
-        if not self._closing.is_set():
-            self._pools.placement.submit(self._place, before, after)
+        self.later(lambda: self._place(before, after))
 
     def _place(self, before: CatalogState, after: CatalogState) -> None:
         """Open what is new, close what is gone, adopt changed settings."""
@@ -160,7 +158,7 @@ class Node:
         served = _Served(index, [])
         try:
             for number in range(index.partitions):
-                served.workers.append(self._live_worker(index, PartitionId(number)))
+                served.workers.append(self.upkeep.open(index, PartitionId(number)))
             for worker in served.workers:
                 worker.start()
         except SedimentError as error:
@@ -174,52 +172,6 @@ class Node:
         for worker in served.workers:
             worker.damage.repeat()  # what it met before anybody could answer
 
-    def _live_worker(self, index: IndexState, partition: PartitionId) -> Worker:
-        """The worker of a partition's current directory. A damaged directory is put aside, and grows again from the log."""
-        folder = self.folder(index)
-        until = self.past.get((index.topic, partition))
-        if until is not None:
-            return self.make_worker(index, partition, folder / until_directory(partition, until), self.log)
-        remove_leftovers(folder, partition)
-        directory = folder / current_directory(folder, partition)
-        try:
-            worker = self.make_worker(index, partition, directory, self.log)
-            stands, end = worker.outcomes.applied, self.log.end_offset(index.topic, partition)
-            if stands > end:
-                worker.halt(
-                    f"the log of [{index.topic}] partition {partition} ends at {end}, the index stands at {stands}: acknowledged "
-                    "records are gone from the log; put its files back from a copy, or reindex what can still be read here"
-                )
-            return worker
-        except SedimentError as error:
-            if error.kind is not ErrorKind.DAMAGED or self.log.begin_offset(index.topic, partition) > 0:
-                raise
-            directory.rename(directory.with_name(f"{directory.name}.damaged-{wall_clock_ms()}"))
-            self._quarantine(index, partition, error)
-            return self.make_worker(index, partition, directory, self.log)
-
-    def _quarantine(self, index: IndexState, partition: PartitionId, error: SedimentError) -> None:
-        _log.error(
-            "partition %s of %s is damaged and grows again from the log: %s", partition, index.name, error.message
-        )
-        self.quarantined[index.uuid, partition] = error.message
-        self.metrics.add(names.DAMAGED, index=index.name)
-
-    def _on_damage(self, index: IndexState, partition: PartitionId, directory: Path, error: SedimentError) -> None:
-        """A partition met damage: where it is a live one, it is rebuilt. In any thread, under any lock."""
-        if index.uuid not in self._served or current_directory(self.folder(index), partition) != directory.name:
-            return  # it is being opened, or it is a rebuild itself: whoever made it sees the error
-        self._quarantine(index, partition, error)
-        if not self._closing.is_set():
-            self._pools.placement.submit(self._rebuild, index, partition)
-
-    def _rebuild(self, index: IndexState, partition: PartitionId) -> None:
-        try:
-            self.operations.replay(index.name, partition=partition)
-        except SedimentError as error:
-            _log.error("partition %s of %s cannot be rebuilt: %s", partition, index.name, error.message)
-            self.quarantined[index.uuid, partition] += f"; it cannot be rebuilt: {error.message}"
-
     def make_worker(
         self, index: IndexState, partition: PartitionId, directory: Path, log: Log, metrics: Metrics | None = None
     ) -> Worker:
@@ -231,7 +183,7 @@ class Node:
             )
         directory.mkdir(parents=True, exist_ok=True)
         database = RocksStore(str(directory), Tuning())
-        damage = Damage(partial(self._on_damage, index, partition, directory))
+        damage = Damage(partial(self.upkeep.on_damage, index, partition, directory))
         identity = Identity("", index.topic, info.topic_id, partition, index.primary_term)
         return Worker(
             WorkerParts(
@@ -239,6 +191,7 @@ class Node:
                 identity=identity,
                 store=SegmentStore(database, self.cache, damage),
                 close_store=database.close,
+                leave_store=database.leave,
                 log=log,
                 schema=self._schema(index.uuid, partition),
                 policy=self._policy(index),
@@ -262,25 +215,21 @@ class Node:
         return served.workers[partition]
 
     def swap(self, index: IndexState, partition: PartitionId, worker: Worker, directory: Path) -> None:
-        """Let a rebuilt partition take the live one's place; then drop the old one. Where it raises, nothing happened.
+        """Let a rebuilt partition take the live one's place; then drop the old one. Where it raises, nothing happened."""
+        self.upkeep.swap(index, partition, worker, directory)
 
-        The live one stands still for the moment that the other needs to be where it is: so no offset that somebody was told goes back.
-        """
-        folder = self.folder(index)
-        old, old_directory = self.live(index, partition), folder / current_directory(folder, partition)
-        with old.exclusive():
-            if not worker.outcomes.wait(old.outcomes.applied, SWAP_TIMEOUT_S):
-                raise unavailable(
-                    "replay_behind", worker.reason or "the rebuild does not keep up with the writes: try again later"
-                )
-            worker.refresh()
-            point_to(folder, partition, directory.name)
-            self._served[index.uuid].workers[partition] = worker
-            self.quarantined.pop((index.uuid, partition), None)
-        worker.measure(self.metrics)
-        time.sleep(SWAP_GRACE_S)  # searches that began on the old one end on it
-        _close(old)
-        shutil.rmtree(old_directory, ignore_errors=True)
+    def install(self, index: IndexState, partition: PartitionId, worker: Worker) -> None:
+        """Serve this worker from now on."""
+        self._served[index.uuid].workers[partition] = worker
+
+    def serves(self, index: IndexState) -> bool:
+        """Whether the index is open here."""
+        return index.uuid in self._served
+
+    def later(self, act: Callable[[], None]) -> None:
+        """Do it in the thread that opens and closes partitions, unless the process is ending."""
+        if not self._closing.is_set():
+            self._pools.placement.submit(act)
 
     def index_state(self, name: str) -> IndexState:
         """An index. Raises NOT_FOUND."""
@@ -349,9 +298,8 @@ class Node:
         while not self._closing.wait(WATCH_S):
             self.metrics.set(names.CACHE_BYTES, self.cache.bytes, cache="arrays")
             for served in list(self._served.values()):
-                for number, worker in enumerate(served.workers):
-                    if worker.freshness().state == "live":  # also sets the gauges of a partition
-                        self.quarantined.pop((served.state.uuid, number), None)
+                for number in range(len(served.workers)):
+                    self.upkeep.look(served.state, PartitionId(number), served.workers[number])
                 if served.error is not None and served.error.kind is ErrorKind.UNAVAILABLE:
                     self._reopen(served)
                 try:
@@ -363,8 +311,8 @@ class Node:
 
     def _reopen(self, served: _Served) -> None:
         """The disk or the log was away when an index was opened: try again."""
-        if not self._closing.is_set() and self._served.get(served.state.uuid) is served:
-            self._pools.placement.submit(self._open, served.state)
+        if self._served.get(served.state.uuid) is served:
+            self.later(lambda: self._open(served.state))
 
     def _stop_served(self, served: _Served, partitions: int) -> None:
         reason = (
@@ -375,6 +323,11 @@ class Node:
             worker.halt(reason)
 
     # ------------------------------------------------------------------ who answers
+    @property
+    def quarantined(self) -> Mapping[tuple[str, int], str]:
+        """Damaged partitions that grow again, and what was wrong, by (index uuid, partition)."""
+        return self.upkeep.quarantined
+
     def workers(self, name: str) -> Sequence[Worker]:
         """The partitions of an index. Raises NOT_FOUND, or why the index could not be opened."""
         state = self.index_state(name)
@@ -389,10 +342,9 @@ class Node:
     def decisions(self, index: IndexState, partition: PartitionId) -> Decisions:
         """The decisions of a partition. Raises UNAVAILABLE where nobody decides any more: then nothing is appended for them."""
         worker = self.workers(index.name)[partition]
-        if worker.state == "stopped":
-            raise unavailable(
-                "partition_stopped", f"partition {partition} of [{index.name}] takes no writes: {worker.reason}"
-            )
+        if worker.state == "stopped" or worker.jobs.full:
+            why = worker.reason or worker.jobs.commit_error
+            raise unavailable("partition_stopped", f"partition {partition} of [{index.name}] takes no writes: {why}")
         return worker.outcomes
 
     def refresh(self, name: str) -> None:

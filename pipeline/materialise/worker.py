@@ -2,7 +2,7 @@
 
 One thread reads and applies, a ``step`` at a time (a simulation calls ``step`` itself and gives executors that run on its own thread).
 Everything that changes the partition happens under one lock, taken for a batch at a time, so that any thread may refresh, flush or look up.
-Commits and merges are written by executors without the lock.
+Commits and merges (``jobs``) are written by executors without the lock.
 
 Offsets: *applied* (decided, real-time get), *visible* (in the published view), *durable* (survives kill -9).
 """
@@ -10,20 +10,20 @@ Offsets: *applied* (decided, real-time get), *visible* (in the published view), 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 
-from pipeline.log.ports import Log, PartitionReader
-from pipeline.materialise import commit, merger
-from pipeline.materialise.apply import Horizons, Materialiser, Schema
+from pipeline.log.ports import PartitionReader
+from pipeline.materialise.apply import Materialiser
 from pipeline.materialise.dead_letters import MAPPING as DEAD_MAPPING
 from pipeline.materialise.dead_letters import SUFFIX, Origin
 from pipeline.materialise.decisions.outcomes import Outcomes
 from pipeline.materialise.gauges import show
+from pipeline.materialise.jobs import Gate, Jobs
 from pipeline.materialise.live_segments import LiveSegments, sizes
-from pipeline.materialise.merge_policy import Plan, plan_all, small_stretches
+from pipeline.materialise.merge_policy import small_stretches
+from pipeline.materialise.parts import WorkerParts
 from pipeline.materialise.state import (
     SMALL_DOCUMENTS,
     Commit,
@@ -31,52 +31,24 @@ from pipeline.materialise.state import (
     Facts,
     Instruction,
     Merge,
-    Policy,
     Refresh,
     instructions,
     wait_s,
 )
-from pipeline.segments.chunks.damage import Damage
 from pipeline.segments.digest import text_of
-from pipeline.segments.manifest import Identity
 from pipeline.segments.reader import SegmentReader
-from pipeline.segments.store import SegmentStore
 from pipeline.segments.view import PartitionView
 from pipeline.telemetry import names, propagation
 from pipeline.telemetry.metrics import Metrics
-from pipeline.telemetry.tracing import Tracer
-from schemas.errors import ErrorKind, SedimentError, unavailable
-from schemas.ids import NO_OFFSET, IndexName, LogOffset, SchemaVersion
+from schemas.errors import ErrorKind, SedimentError
+from schemas.ids import IndexName, LogOffset, SchemaVersion
 from schemas.limits import BATCH_BYTES_MAX
 from schemas.records import ByteColumn, RecordBatch
 from schemas.results import Freshness
 
 RETRY_S = 1.0
 JOIN_S = 30.0
-BATCH_RECORDS = 5_000  # a batch holds the lock about 100 ms: refreshes and single writes wait that long at most
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerParts:
-    """What a worker is made of; all but the store and the identity are shared by the partitions of a process."""
-
-    index: IndexName
-    identity: Identity
-    store: SegmentStore
-    close_store: Callable[[], None]
-    log: Log
-    schema: Schema
-    policy: Policy
-    metrics: Metrics
-    tracer: Tracer
-    committer: Executor
-    merger: Executor
-    clock_ms: Callable[[], int]  # monotonic
-    probe: commit.Probe = lambda _name: None
-    horizons: Horizons = field(default_factory=Horizons)
-    batch_records: int = BATCH_RECORDS
-    damage: Damage = field(default_factory=Damage)
 
 
 class Worker:
@@ -86,29 +58,26 @@ class Worker:
         self._parts = parts
         self._policy = parts.policy
         self._labels = {"index": str(parts.index), "partition": str(parts.identity.partition)}
-        self._apply_lock = threading.RLock()
-        self._changed = threading.Condition()
-        self._urgent, self._halted = 0, False
+        self._gate = Gate()
+        self._halted = False
         self._stopping = threading.Event()
-        self._state, self._reason, self._commit_error, self._merge_error = "recovering", "", "", ""
-        self._job_failed_ms = parts.clock_ms() - 1000 * int(RETRY_S)
+        self._state, self._reason = "recovering", ""
         self.damage = parts.damage
-        self._committing = self._merging = self._stale = False
         self._reader: PartitionReader | None = None
         try:
             self._restore(parts)
         except BaseException:
-            parts.close_store()
+            with suppress(SedimentError):  # of the two errors the first one counts
+                parts.close_store()
             raise
         self._recover_to = LogOffset(0)
-        self._refreshed_ms = self._committed_ms = parts.clock_ms()
+        self._refreshed_ms = parts.clock_ms()
         self._publish()
         name = f"worker-{parts.index}-{parts.identity.partition}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def _restore(self, parts: WorkerParts) -> None:
         manifest = parts.store.open(parts.identity)
-        self._epoch = manifest.open_epoch
         self.machine = Materialiser(
             Origin(parts.identity.topic, parts.identity.partition),
             parts.schema,
@@ -116,8 +85,7 @@ class Worker:
             primary_term=parts.identity.layout_epoch,
             horizons=parts.horizons,
         )
-        self._ledger = commit.restore(self.machine, parts.store, manifest)
-        self._durable = self._committed = manifest.next_offset
+        self.jobs = Jobs(parts, self.machine, manifest, self._gate)
         first = None if manifest.schema_version else parts.schema.at_version(1)
         if first is not None:
             self.machine.mapping, self.machine.schema_version = first, SchemaVersion(1)
@@ -138,20 +106,31 @@ class Worker:
 
     def stop(self, *, commit_now: bool = True) -> None:
         """Stop following, make everything applied durable, close. ``commit_now`` False: the data are to be deleted."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(JOIN_S)
+        self._end()
         if commit_now and self._state != "stopped":
             try:
                 self.flush(JOIN_S)
             except SedimentError as error:
                 _log.warning("a partition stops without its last commit: %s", error.message)
-        with self._changed:
-            self._changed.wait_for(lambda: not self._committing and not self._merging, JOIN_S)
+        self._rest()
+        self._parts.close_store()
+
+    def leave(self, gone: Callable[[], None]) -> None:
+        """Stop following; whoever reads a view of it goes on. ``gone`` is called once nobody does and the store is closed."""
+        self._end()
+        self._rest()
+        self._parts.leave_store(gone)
+
+    def _end(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_S)
+
+    def _rest(self) -> None:
+        self.jobs.wait(JOIN_S)
         self.machine.outcomes.stop("the partition is closed")
         self._close_reader()
         self._state = "stopped"
-        self._parts.close_store()
 
     def set_policy(self, *, refresh_ms: int) -> None:
         """Change the refresh interval."""
@@ -160,6 +139,7 @@ class Worker:
     def measure(self, metrics: Metrics) -> None:
         """Count with these from now on: a rebuild counts for itself until it takes the live one's place."""
         self._parts = replace(self._parts, metrics=metrics)
+        self.jobs.measure(metrics)
 
     def _run(self) -> None:
         while not self._stopping.is_set() and not self._halted:
@@ -177,6 +157,9 @@ class Worker:
             return False
 
     def _try_step(self) -> bool:
+        if self.jobs.full:  # the log is the buffer: it goes on when the disk takes what there is
+            self._do_what_is_due()
+            return False
         try:
             if self._reader is None:
                 self._reader = self._open_reader()
@@ -226,15 +209,14 @@ class Worker:
         self._state, self._reason = "stopped", reason
         _log.error("partition %s of %s stopped: %s", self._parts.identity.partition, self._parts.index, reason)
         self.machine.outcomes.stop(reason)
-        with self._changed:
-            self._changed.notify_all()
+        self._gate.tell()
 
     def _round(self, reader: PartitionReader) -> None:
         timeout_s = wait_s(self._facts(), self._policy)
         batch = reader.read(records_max=self._parts.batch_records, bytes_max=BATCH_BYTES_MAX, timeout_s=timeout_s)
-        while self._urgent and not self._stopping.is_set():
+        while self._gate.urgent and not self._stopping.is_set():
             time.sleep(0.0002)  # a lock is not fair: let those go first who wait for it
-        with self._apply_lock:
+        with self._gate.lock:
             if len(batch) or batch.next_offset > self.machine.applied:
                 self._apply(batch)
         self._do_what_is_due()
@@ -242,7 +224,7 @@ class Worker:
             self._state = "live"
 
     def _do_what_is_due(self) -> None:
-        with self._apply_lock:
+        with self._gate.lock:
             for instruction in instructions(self._facts(), self._policy):
                 self._carry_out(instruction)
 
@@ -256,21 +238,21 @@ class Worker:
             metrics.add(names.DEAD_LETTERS, applied.dead, index=self._parts.index, reason="rejected")
 
     def _facts(self) -> Facts:
-        segments, dead = self.machine.segments, self.machine.dead
-        failed = self._parts.clock_ms() - self._job_failed_ms < RETRY_S * 1000
+        segments, dead, jobs = self.machine.segments, self.machine.dead, self.jobs
+        failed = jobs.waiting
         small = small_stretches(sizes(segments, stored=False), SMALL_DOCUMENTS)
         return Facts(
             now_ms=self._parts.clock_ms(),
             applied=self.machine.applied,
             visible=self._view.visible,
-            committed=NO_OFFSET if self._ledger.retired else self._committed,
-            stale=self._stale,
+            committed=jobs.committed,
+            stale=jobs.stale,
             refreshed_ms=self._refreshed_ms,
-            committed_ms=self._committed_ms,
+            committed_ms=jobs.committed_ms,
             unstored_bytes=segments.unstored_bytes + dead.unstored_bytes,
-            small_segments=0 if self._committing else max(map(len, small), default=0),
-            committing=self._committing or failed,
-            merging=self._merging or failed,
+            small_segments=0 if jobs.committing else max(map(len, small), default=0),
+            committing=jobs.committing or failed,
+            merging=jobs.merging or failed,
             stored=sizes(segments, stored=True),
             stored_dead=sizes(dead, stored=True),
         )
@@ -280,27 +262,19 @@ class Worker:
             case Refresh():
                 self._publish()
             case Compact():
-                self._compact()
+                self.jobs.compact()
             case Commit():
-                self._begin_commit()
+                self.jobs.begin_commit()
             case Merge(plan, dead_letters):
-                self._begin_merge(self.machine.dead if dead_letters else self.machine.segments, plan)
+                self.jobs.begin_merge(self.machine.dead if dead_letters else self.machine.segments, plan)
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def exclusive(self) -> AbstractContextManager[None]:
         """The apply lock, ahead of the worker's next batch."""
-        with self._changed:
-            self._urgent += 1
-        try:
-            with self._apply_lock:
-                yield
-        finally:
-            with self._changed:
-                self._urgent -= 1
+        return self._gate.exclusive()
 
     def refresh(self) -> None:
         """Make everything applied visible; returns when it is."""
-        if self._view.visible >= self.machine.applied and not self._stale:
+        if self._view.visible >= self.machine.applied and not self.jobs.stale:
             return
         with self.exclusive():
             self._publish()
@@ -309,7 +283,7 @@ class Worker:
         self._view = self._make_view(self.machine.segments, self._parts.index)
         dead = self._make_view(self.machine.dead, IndexName(self._parts.index + SUFFIX))
         self._dead_view = replace(dead, mapping=DEAD_MAPPING, schema_version=1)
-        self._stale = False
+        self.jobs.stale = False
         self._refreshed_ms = self._parts.clock_ms()
 
     def _make_view(self, segments: LiveSegments, index: IndexName) -> PartitionView:
@@ -353,126 +327,19 @@ class Worker:
         """Where the newest applied versions of documents are: real-time get."""
         return self.machine.locate(ByteColumn.of([one.encode() for one in ids]))
 
-    def _compact(self) -> None:
-        self._stale |= merger.compact_small(self.machine, self._parts.store.new_segment_id, SMALL_DOCUMENTS)
-
-    def _begin_commit(self) -> None:
-        """Take a snapshot and hand it to the committer. The caller holds the apply lock."""
-        assert not self._committing
-        self._compact()
-        taken = commit.snapshot(self.machine, self._ledger)
-        self._committing = True
-        self._committed = taken.offset
-        self._committed_ms = self._parts.clock_ms()
-        self._parts.committer.submit(self._commit_job, taken)
-
-    def _commit_job(self, taken: commit.Snapshot) -> None:
-        parts = self._parts
-        try:
-            with parts.metrics.timed(names.COMMIT_SECONDS, index=parts.index):
-                done = commit.store_snapshot(parts.store, parts.identity, self._epoch, taken, parts.probe)
-            with self.exclusive():
-                commit.install(self.machine, done)
-                self._stale = True
-                idle, self._durable = self._durable == taken.offset, taken.offset
-            self._commit_error = ""
-            if idle:  # nothing but replaced segments to commit: time to tidy up
-                parts.store.reclaim()
-        except SedimentError as error:
-            self.damage.report(error)
-            self._commit_failed(taken, f"commit: {error.message}")
-        except Exception as error:  # noqa: BLE001 - an executor would swallow it
-            _log.exception("a commit failed")
-            self._commit_failed(taken, f"commit: internal error: {error!r}")
-        finally:
-            self._committing = False
-            with self._changed:
-                self._changed.notify_all()
-
-    def _commit_failed(self, taken: commit.Snapshot, reason: str) -> None:
-        """Nothing is lost: the log has it, and the next commit takes it all again."""
-        _log.error("partition %s of %s cannot commit: %s", self._parts.identity.partition, self._parts.index, reason)
-        with self.exclusive():
-            commit.give_back(self.machine, self._ledger, taken)
-            self._stale = True
-            self._committed = self._durable
-            self._job_failed_ms = self._parts.clock_ms()
-            self._commit_error = reason
-
     def flush(self, timeout_s: float = 60.0) -> None:
         """Make everything applied now durable in the index; raises UNAVAILABLE when that fails."""
-        target = self.machine.applied
-        deadline = time.monotonic() + timeout_s
-        while self._durable < target or self._ledger.retired:
-            with self.exclusive():
-                if not self._committing and (self._durable < target or self._ledger.retired):
-                    self._begin_commit()
-            with self._changed:
-                self._changed.wait_for(lambda: not self._committing, max(0.0, deadline - time.monotonic()))
-            if self._commit_error or time.monotonic() >= deadline:
-                raise unavailable(
-                    "flush_failed", self._commit_error or "the commit did not finish in time: see /health"
-                )
-
-    def _begin_merge(self, segments: LiveSegments, plan: Plan) -> None:
-        inputs = merger.inputs_of(segments, plan.ordinals)
-        self._merging = True
-        self._parts.merger.submit(self._merge_job, segments, inputs)
-
-    def _merge_job(self, segments: LiveSegments, inputs: Sequence[merger.MergeInput]) -> None:
-        parts = self._parts
-        mapping = DEAD_MAPPING if segments is self.machine.dead else self.machine.mapping
-        try:
-            with (
-                parts.metrics.timed(names.MERGE_SECONDS, index=parts.index),
-                parts.tracer.span(names.SPAN_MERGE, None, **self._labels, segments=len(inputs)),
-            ):
-                parts.store.reclaim()
-                done = merger.merge_stored(parts.store, inputs, mapping, self.machine.schema_version, parts.probe)
-            with self.exclusive():
-                merger.install_merge(self.machine, segments, self._ledger, done)
-                self._stale = True
-            self._merge_error = ""
-            if done.stored is not None:
-                parts.metrics.add(names.MERGE_BYTES, done.stored.nbytes, index=parts.index)
-        except SedimentError as error:
-            self.damage.report(error)
-            self._merge_failed(f"merge: {error.message}")
-        except Exception as error:  # noqa: BLE001 - an executor would swallow it
-            _log.exception("a merge failed")
-            self._merge_failed(f"merge: internal error: {error!r}")
-        finally:
-            self._merging = False
-            with self._changed:
-                self._changed.notify_all()
-
-    def _merge_failed(self, reason: str) -> None:
-        """The inputs are still there: it is tried again."""
-        _log.error("partition %s of %s cannot merge: %s", self._parts.identity.partition, self._parts.index, reason)
-        self._job_failed_ms = self._parts.clock_ms()
-        self._merge_error = reason
+        self.jobs.flush(timeout_s)
 
     def force_merge(self, segments_max: int = 1, timeout_s: float = 600.0) -> None:
         """Commit, then merge until at most ``segments_max`` segments are left."""
-        self.flush(timeout_s)
-        self._merge_error = ""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._merging and not self._committing, timeout_s)
-            with self.exclusive():
-                if self._merging:
-                    continue  # another one was faster
-                plan = plan_all(sizes(self.machine.segments, stored=True), segments_max)
-                if plan is None or self._merge_error:
-                    break
-                self._begin_merge(self.machine.segments, plan)
+        self.jobs.merge_all(segments_max, timeout_s)
         self.refresh()
 
     # ------------------------------------------------------------------ what is known
     def freshness(self) -> Freshness:
         """Where the partition stands."""
-        machine, view, damage = self.machine, self._view, self.damage.reason
+        machine, view, jobs, damage = self.machine, self._view, self.jobs, self.damage.reason
         begin, end = self._bounds()
         assert view.digest is not None
         with machine.lock:
@@ -482,18 +349,22 @@ class Worker:
             view.partition,
             applied=machine.applied,
             visible=view.visible,
-            durable=self._durable,
+            durable=jobs.durable,
             end=end,
             begin=begin,
             documents=documents,
             segments=count,
             bytes=nbytes,
             dead_letters=dead,
-            state="damaged" if damage else self._state,
-            reason="; ".join(filter(None, (damage, self._reason, self._commit_error, self._merge_error))),
+            state="damaged" if damage else self._shown_state(),
+            reason="; ".join(filter(None, (damage, self._reason, jobs.commit_error, jobs.merge_error))),
             schema_version=machine.schema_version,
             digest=text_of(view.digest),
             digest_offset=view.visible,
         )
         show(found, machine.segments, self._parts.metrics, self._labels)
         return found
+
+    def _shown_state(self) -> str:
+        """``stalled`` where all is well but for the disk, which refuses commits."""
+        return "stalled" if self.jobs.commit_error and self._state in {"live", "recovering"} else self._state

@@ -60,6 +60,19 @@ def spare_directory(folder: Path, partition: int) -> str:
     return next(name for name in (f"{partition}{spare}" for spare in SPARES) if name != current)
 
 
+def link_store(source: Path, target: Path) -> None:
+    """Make ``target`` a store with the files of ``source``, whose own goes on refusing writes: what is never written again is shared by
+    links, the small rest is copied. What is not whole, because the source changed meanwhile, is found at opening.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    for path in sorted(source.iterdir()):
+        if path.suffix in {".sst", ".blob"}:
+            os.link(path, target / path.name)
+        elif path.name.startswith(("CURRENT", "MANIFEST", "OPTIONS", "IDENTITY", "rocksdict")):
+            shutil.copyfile(path, target / path.name)
+
+
 def until_directory(partition: int, until: int) -> str:
     """Where a partition is kept as it was before an offset."""
     return f"{partition}.until-{until}"

@@ -138,6 +138,18 @@ class ReplayOperations:
                 if rebuild is not None:
                     self._begin("replay", state, one, partial(self._replay, state, one, rebuild.rate))
 
+    def reopen(self, state: IndexState, partition: PartitionId) -> Job:
+        """Open a partition once more in another directory that shares its files, and swap it in: its store takes no commits any more."""
+        return self._begin("reopen", state, partition, partial(self._reopen, state, partition))
+
+    def _reopen(self, state: IndexState, partition: PartitionId, progress: Progress) -> None:
+        folder = self._host.folder(state)
+        directory = folder / directories.spare_directory(folder, partition)
+        directories.link_store(folder / directories.current_directory(folder, partition), directory)
+        worker = self._host.make_worker(state, partition, directory, self._host.log, Metrics())
+        self._catch_up_and_swap(state, worker, directory, Limits(), progress)
+        progress.finish("done", "opened again: its disk takes commits")
+
     def _replay(self, state: IndexState, partition: PartitionId, rate: float, progress: Progress) -> None:
         folder = self._host.folder(state)
         directory = folder / directories.spare_directory(folder, partition)
@@ -146,6 +158,14 @@ class ReplayOperations:
             directories.note_rebuild(folder, partition, Rebuild(directory.name, rate))
         limits = Limits(rate=rate)
         worker = self._grow(state, partition, directory, limits)
+        self._catch_up_and_swap(state, worker, directory, limits, progress)
+        directories.forget_rebuild(folder, partition)
+        progress.finish("done", f"rebuilt from the log: {worker.freshness().documents} documents")
+
+    def _catch_up_and_swap(
+        self, state: IndexState, worker: Worker, directory: Path, limits: Limits, progress: Progress
+    ) -> None:
+        partition = worker.view.partition
 
         def target() -> LogOffset:
             return self._host.live(state, partition).outcomes.applied
@@ -160,8 +180,6 @@ class ReplayOperations:
         except BaseException:
             worker.stop()
             raise
-        directories.forget_rebuild(folder, partition)
-        progress.finish("done", f"rebuilt from the log: {worker.freshness().documents} documents")
 
     def _grow(self, state: IndexState, partition: PartitionId, directory: Path, limits: Limits) -> Worker:
         """A worker that grows aside; what an interrupted rebuild left is used, unless it is damaged."""
@@ -234,7 +252,9 @@ class ReplayOperations:
         with self._lock:
             for one in self._jobs:
                 job = one.progress.job
-                if (job.kind, job.index, job.partition, job.state) == (kind, state.name, partition, "running"):
+                if (job.index, job.partition, job.state) == (state.name, partition, "running") and (
+                    (job.kind == "verify") == (kind == "verify")  # replay and reopen grow in the same directory
+                ):
                     return job
             self._counter += 1
             begin = int(self._host.log.begin_offset(state.topic, partition))

@@ -12,7 +12,7 @@ class Job:
     """A rebuild or a verification of one partition, running or over. ``eta_s`` None: not known yet."""
 
     id: str
-    kind: str  # replay, verify
+    kind: str  # replay, verify, reopen (its store took no commits any more)
     index: str
     partition: int
     state: str  # running, done, failed

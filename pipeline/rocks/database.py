@@ -13,11 +13,12 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Final
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 import rocksdict
 
@@ -30,7 +31,9 @@ CLOSE_S: Final = 10.0
 BLOB_AGE: Final = "blob_garbage_collection_age_cutoff"
 BLOB_AGE_CUTOFF: Final = 0.25
 WRITE_STALL: Final = "Result incomplete"
+HANGING: Final[set[str]] = set()  # stores that do not close: RocksDB keeps the locks of their directories
 NEVER: Final = 1 << 30  # level 0 files hold keys only: their number is no reason to slow down
+_log = logging.getLogger(__name__)
 
 
 def options_of(tuning: Tuning) -> Any:
@@ -188,19 +191,17 @@ class RocksStore:
             pairs.close()  # an open cursor would keep the directory's lock
         self._closed = True
         database, self._db = [self._db], _Closed()
-        failures: list[Exception] = []
-        closing = threading.Thread(target=_close, args=(database, failures), name="close-store", daemon=True)
-        closing.start()
-        closing.join(CLOSE_S)
-        if closing.is_alive():
-            atexit.register(_leave)
-            raise unavailable(
-                "storage_io",
-                f"the store {self._path} does not close after its disk failed: end the process; nothing is lost, the log has it",
-            )
         with self._translated():
-            for failure in failures:
-                raise failure
+            close_within(database, self._path)
+
+    def leave(self, gone: Callable[[], None]) -> None:
+        """Close as soon as nobody holds this store any more (readers of its segments do), in a thread of its own; then call ``gone``."""
+        word: SimpleQueue[None] = SimpleQueue()  # may be put from a finalizer, whatever that interrupts
+        finalize(self, word.put, None).atexit = False
+        left = threading.Thread(
+            target=_close_left, args=([self._db], self._path, word, gone), name="leave", daemon=True
+        )
+        left.start()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -215,11 +216,23 @@ class RocksStore:
             raise translate(str(error), self._path) from error
 
 
-def _leave() -> None:
-    """End the process without RocksDB's destructors, which would wait for the store that does not close."""
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(1)
+def close_within(database: list[Any], path: str) -> None:
+    """Close the only element. Raises what RocksDB says, UNAVAILABLE where it says nothing for CLOSE_S."""
+    failures: list[Exception] = []
+    closing = threading.Thread(target=_close, args=(database, failures), name="close-store", daemon=True)
+    closing.start()
+    closing.join(CLOSE_S)
+    if closing.is_alive():
+        if path not in HANGING:
+            HANGING.add(path)
+            atexit.register(_end)
+        raise unavailable(
+            "storage_io",
+            f"the store {path} does not close after its disk failed: it is left behind until the process ends; nothing is lost, "
+            "the log has it",
+        )
+    for failure in failures:
+        raise failure
 
 
 def _close(database: list[Any], failures: list[Exception]) -> None:
@@ -230,6 +243,22 @@ def _close(database: list[Any], failures: list[Exception]) -> None:
         failures.append(error.with_traceback(None))
     finally:
         database.clear()
+
+
+def _close_left(database: list[Any], path: str, word: "SimpleQueue[None]", gone: Callable[[], None]) -> None:
+    word.get()
+    try:
+        close_within(database, path)
+    except Exception as error:  # noqa: BLE001 - a thread's outermost frame; nobody reads this store any more
+        _log.warning("a store that was left did not close: %s", error)
+    gone()
+
+
+def _end() -> None:
+    """End the process without RocksDB's destructors, which would wait for the store that does not close."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(1)
 
 
 class _Closed:
@@ -260,6 +289,11 @@ def translate(text: str, path: str) -> SedimentError:
             "disk_full",
             f"the disk under {path} is full: free some space or move the data directory to a larger disk; "
             "nothing is lost, the log has it",
+        )
+    if "Read-only file system" in text:
+        return unavailable(
+            "storage_io",
+            f"the disk under {path} is read-only (Read-only file system): mount it writable; nothing is lost, the log has it",
         )
     if "lock hold by current process" in text or "While lock file" in text:
         return unavailable(

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary, proxy
+from weakref import WeakKeyDictionary
 
 from pipeline.search.cache import SearchCache
 from pipeline.search.lookup import read_documents
@@ -48,16 +48,21 @@ class LocalWorker(Protocol):
         ...
 
 
-class LocalPartition:
-    """A partition, or its dead letters, in this process; see ``PartitionSearcher``."""
+class Near:
+    """What is kept for a partition, or for its dead letters, beside its worker: caches, and the newest searcher."""
 
-    def __init__(
-        self, worker: LocalWorker, *, dead_letters: bool = False, observe: Callable[[str, str], None] | None = None
-    ) -> None:
+    def __init__(self, observe: Callable[[str, str], None] | None = None) -> None:
+        self.cache = SearchCache(observe=observe)
+        self.newest: tuple[Any, Searcher] | None = None
+
+
+class LocalPartition:
+    """A partition, or its dead letters, in this process; see ``PartitionSearcher``. While one lives, so does the worker's store."""
+
+    def __init__(self, worker: LocalWorker, near: Near | None = None, *, dead_letters: bool = False) -> None:
         self._worker = worker
         self._dead_letters = dead_letters
-        self._cache = SearchCache(observe=observe)
-        self._newest: tuple[Any, Searcher] | None = None
+        self._near = near or Near()
 
     @property
     def partition(self) -> PartitionId:
@@ -67,9 +72,9 @@ class LocalPartition:
     def view(self) -> PointInTime:
         """The newest visible state."""
         view = self._worker.dead_view if self._dead_letters else self._worker.view
-        newest = self._newest
+        newest = self._near.newest
         if newest is None or newest[0] is not view:
-            self._newest = newest = (view, Searcher(view, self._cache))
+            self._near.newest = newest = (view, Searcher(view, self._near.cache))
         return newest[1]
 
     def get(self, ids: Sequence[str], *, realtime: bool) -> Sequence[Document | None]:
@@ -118,25 +123,20 @@ class LocalTopology:
     ) -> None:
         self._workers = workers
         self._observe = observe  # (cache, hit or miss)
-        self._known: WeakKeyDictionary[LocalWorker, tuple[LocalPartition, LocalPartition]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[LocalWorker, tuple[Near, Near]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    def _of(self, worker: LocalWorker) -> tuple[LocalPartition, LocalPartition]:
+    def _near(self, worker: LocalWorker) -> tuple[Near, Near]:
         with self._lock:
             known = self._known.get(worker)
             if known is None:
-                # the worker is held weakly by the map, and a partition must not keep its own key alive
-                near = proxy(worker)
-                known = self._known[worker] = (
-                    LocalPartition(near, observe=self._observe),
-                    LocalPartition(near, dead_letters=True),
-                )
+                known = self._known[worker] = (Near(self._observe), Near())
             return known
 
     def partitions(self, index: IndexName) -> Sequence[PartitionSearcher]:
         """All partitions of an index, by number."""
-        return [self._of(one)[0] for one in self._workers(index)]
+        return [LocalPartition(one, self._near(one)[0]) for one in self._workers(index)]
 
     def dead_letters(self, index: IndexName) -> Sequence[PartitionSearcher]:
         """The same for its dead letters."""
-        return [self._of(one)[1] for one in self._workers(index)]
+        return [LocalPartition(one, self._near(one)[1], dead_letters=True) for one in self._workers(index)]

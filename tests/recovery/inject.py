@@ -1,73 +1,146 @@
-"""A disk that fails once: the nth write or fsync call of a node answers EIO or ENOSPC, by strace's fault injection.
+"""A disk that fails once: the nth write or fsync of a node answers EIO or ENOSPC.
 
-``python -m tests.recovery.inject --all`` goes through the first hundred calls of each kind. After each run a node on a healthy disk opens
-what is left: every acknowledged document is there, and the index is equal to a rebuild from the log.
+``python -m tests.recovery.inject`` takes the first hundred writes and the first hundred fsyncs of a life, each with both errors: 400 runs.
+``--sample N`` takes N of them, spread. Which call fails is counted over the process (``failing_disk``); with ``--strace`` strace injects,
+which counts for each thread, so that a run may fail several calls. ``--log FILE`` gets a line of JSON per run.
+
+After each run a node on a healthy disk opens what is left. Every acknowledged document is there; the client sends what it has not been
+told about again, with the same request ids; then both digests are those of a run on a sound disk, and equal to a rebuild from the log.
 """
 
 import argparse
+import errno
 import json
+import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from pipeline.kernels.cache import default_base, use_cache
+from tests.recovery import disk_life  # kernels are cached from here on
 
-use_cache(default_base())
+from pipeline import app  # isort: skip
+from pipeline.replay import upkeep  # isort: skip
+from pipeline.rocks import database  # isort: skip
+from pipeline.segments import digest  # isort: skip
+from schemas.errors import SedimentError  # isort: skip
+from tests.integration.kill_node import warm  # isort: skip
+from tests.pipeline.replay.nodes import BOOKS, create, finished, node_in, settle  # isort: skip
+from tests.recovery.failing_disk import FAMILIES, Fault, Ran, missing, run  # isort: skip
 
-from schemas.errors import SedimentError  # noqa: E402
-from tests.pipeline.replay.nodes import BOOKS, finished, node_in, settle  # noqa: E402
-
-ROOT = Path(__file__).resolve().parents[2]
-# which calls write: the log by pwritev2 and fdatasync, small files by fsync, RocksDB by write, pwrite64, fallocate, fdatasync and fsync
-CALLS = ("fdatasync", "fsync", "write", "pwritev2", "pwrite64", "fallocate", "sync_file_range", "rename")
 ERRORS = ("EIO", "ENOSPC")
-ROUNDS = 9
-BEYOND_MAX = 6  # calls not reached in a row, then there are no more
-RUN_S = 120
+CALLS = 100
+ROUNDS = 36  # more than a hundred calls of each kind
+RUN_S = 60.0
+CLOSE_S, REFUSING_MS, WATCH_S = 1.0, 500, 0.5
+Digests = list[tuple[int, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How a run with a failing call ended."""
+    """How a life with a failing call ended, and what is wrong with what it left; empty where nothing is."""
 
-    hit: bool  # the call was reached and failed
+    family: str
+    error: str
+    nth: int
+    failed: tuple[str, ...]
     status: int
     refused: tuple[str, ...]  # sentences
     acknowledged: int
-    wrong: str = ""
+    seconds: float
+    wrong: str
+
+    @property
+    def outcome(self) -> str:
+        """In one or two words."""
+        if self.wrong or not self.failed:
+            return "wrong" if self.wrong else "not reached"
+        if self.status:
+            return "stopped with a sentence"
+        return "went on, said" if self.refused else "went on"
 
 
-def missing() -> str:
-    """Why there can be no injection here; empty where there can."""
-    if shutil.which("strace") is None:
-        return "there is no strace: apt-get install strace"
-    tried = subprocess.run(
-        ["strace", "-f", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1", "true"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return "" if tried.returncode == 0 else f"strace may not trace here: {tried.stderr.strip()[-200:]}"
+def forked(act: Callable[[], Any]) -> Any:
+    """What a function answers in a process of its own, as JSON has it: this one never opens a store, and stays free of threads."""
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process == 0:
+        try:
+            os.write(writer, json.dumps(act()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        answer = stream.read()
+    os.waitpid(process, 0)
+    return json.loads(answer) if answer else None
 
 
-def run(folder: Path, call: str, error: str, nth: int, count: int = 1) -> Found:
-    """One life with a disk that fails ``count`` times from the nth call on; then what a healthy one finds."""
-    data, trace = folder / "data", folder / "trace"
-    when = f"{nth}..{nth + count - 1}"
+def digests_of(node: Any) -> list[list[Any]]:
+    """Documents, level 1 and level 2 of each partition: sequence numbers are in them, offsets are not."""
+    settle(node)
+    found = []
+    for worker in node.workers("books"):
+        segments = [(s.reader, s.alive) for s in worker.view.segments]
+        found.append(
+            [worker.view.documents, *(digest.text_of(level(segments)) for level in (digest.level_1, digest.level_2))]
+        )
+    return found
 
+
+def undisturbed(folder: Path) -> tuple[list[list[Any]], dict[str, int]]:
+    """The digests of a life on a sound disk, and how many calls it made."""
+    ran = run(lambda: disk_life.live(folder / "data", ROUNDS), folder / "data", None, RUN_S)
+    assert ran.status == 0, ran
+
+    def look() -> list[list[Any]]:
+        with node_in(folder / "data") as node:
+            return digests_of(node)
+
+    return forked(look), ran.calls
+
+
+def check(data: Path, acknowledged: list[str], expected: list[list[Any]]) -> str:
+    """What is wrong with what a failing disk left; empty where nothing is."""
     try:
-        done = subprocess.run(
-            ["strace", "-f", "-qq", "-y", "-o", str(trace), "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}",
-             sys.executable, "-m", "tests.recovery.disk_life", str(data), str(ROUNDS)],
-            capture_output=True, text=True, check=False, timeout=RUN_S, cwd=ROOT, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return Found(hit=True, status=-1, refused=(), acknowledged=0, wrong=f"it did not end within {RUN_S} s")
-    hit = "(INJECTED)" in trace.read_text(errors="replace")
+        with node_in(data) as node:
+            if node.indices.index(BOOKS) is None:
+                if acknowledged:
+                    return "acknowledged documents without an index"
+                create(node)
+            settle(node)
+            places = node.workers("books")[0].locate(acknowledged)
+            lost = [one for one, place in zip(acknowledged, places, strict=True) if place is None]
+            if lost:
+                return f"{len(lost)} acknowledged documents are lost, such as {lost[0]}"
+            told = {one.split("-")[1] for one in acknowledged}
+            for number in range(ROUNDS):
+                if str(number) not in told:
+                    disk_life.put(node, number)
+            found = digests_of(node)
+            if found != expected:
+                return f"the digests are not those of a sound disk: {found}, not {expected}"
+            (job,) = finished(node, list(node.operations.verify(BOOKS, deep=True)))
+            return "" if job.report.get("equal") else f"not equal to a rebuild: {job}"
+    except SedimentError as error:
+        return f"it does not open again: {error.message}"
+
+
+def tried(
+    folder: Path, family: str, error: str, nth: int, expected: list[list[Any]], engine: Callable[..., Ran]
+) -> Found:
+    """One life with a disk that fails once, and what a healthy one finds."""
+    begun = time.monotonic()
+    data = folder.resolve() / "data"
+    ran = engine(lambda: disk_life.live(data, ROUNDS), data, Fault(family, nth, getattr(errno, error)), RUN_S)
     journal = Path(f"{data}.journal")
     lines = (
         [json.loads(one) for one in journal.read_text().splitlines() if one.endswith("}")] if journal.exists() else []
@@ -77,65 +150,109 @@ def run(folder: Path, call: str, error: str, nth: int, count: int = 1) -> Found:
     )
     acknowledged = [one for line in lines for one in line.get("acknowledged", [])]
     wrong = ""
-    if not any("ended" in line for line in lines) or any("internal error" in sentence for sentence in refused):
-        wrong = f"it did not end with a sentence: {done.stderr[-1500:]}"
-    return Found(hit, done.returncode, refused, len(acknowledged), wrong or check(data, acknowledged))
+    if not any("ended" in line for line in lines) or any("internal error" in one or len(one) < 20 for one in refused):
+        wrong = f"it did not end with a sentence: status {ran.status}, {lines[-2:]}"
+    wrong = wrong or forked(lambda: check(data, acknowledged, expected))
+    if wrong is None:
+        wrong = "the healthy disk's process ended early"
+    seconds = round(time.monotonic() - begun, 2)
+    return Found(
+        family, error, nth, ran.failed, ran.status, tuple(dict.fromkeys(refused)), len(acknowledged), seconds, wrong
+    )
 
 
-def check(data: Path, acknowledged: list[str]) -> str:
-    """What is wrong with what a failing disk left; empty where nothing is."""
+def by_strace(life: Callable[[], int], folder: Path, fault: Fault, seconds: float) -> Ran:
+    """The same as ``failing_disk.run`` by strace: the nth call of every thread, whatever file it is about."""
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process == 0:
+        status = 1
+        try:
+            os.read(reader, 1)  # until strace is there
+            status = life()
+        finally:
+            os._exit(status)
+    calls = ",".join(sorted(FAMILIES[fault.family]))
+    trace = folder.with_name("trace")
+    injected = f"inject={calls}:error={errno.errorcode[fault.error]}:when={fault.nth}..{fault.nth + fault.count - 1}"
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-qq", "-y", "-p", str(process), "-o", str(trace), "-e", f"trace={calls}", "-e", injected],
+        stdin=subprocess.DEVNULL,
+    )
+    killer = threading.Timer(seconds, os.kill, (process, 9))
     try:
-        with node_in(data) as node:
-            if node.indices.index(BOOKS) is None:
-                return "acknowledged documents without an index" if acknowledged else ""
-            settle(node)
-            places = node.workers("books")[0].locate(acknowledged)
-            lost = [one for one, place in zip(acknowledged, places, strict=True) if place is None]
-            (job,) = finished(node, list(node.operations.verify(BOOKS, deep=True)))
-            if lost:
-                return f"{len(lost)} acknowledged documents are lost, such as {lost[0]}"
-            return "" if job.report.get("equal") else f"not equal to a rebuild: {job}"
-    except SedimentError as error:
-        return f"it does not open again: {error.message}"
+        while "TracerPid:\t0" in Path(f"/proc/{process}/status").read_text() and tracer.poll() is None:
+            time.sleep(0.002)
+        killer.start()
+        os.write(writer, b".")
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    finally:
+        killer.cancel()
+        killer.join()
+        tracer.wait()
+        os.close(reader)
+        os.close(writer)
+    lines = trace.read_text(errors="replace").splitlines()
+    failed = tuple(one.split(maxsplit=1)[1][:120] for one in lines if "(INJECTED)" in one)
+    return Ran(status, {}, failed)
 
 
-def outcome_of(found: Found) -> str:
-    """One word or two."""
-    if found.wrong:
-        return "wrong"
-    if not found.hit:
-        return "not reached"
-    return "said" if found.refused else "passed over"
+def strace_missing() -> str:
+    """Why strace cannot be used here; empty where it can."""
+    if shutil.which("strace") is None:
+        return "there is no strace: apt-get install strace"
+    command = ["strace", "-f", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1", "true"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if tried.returncode == 0 else f"strace may not trace here: {tried.stderr.strip()[-200:]}"
+
+
+def hurry() -> None:
+    """Look oftener after what is wrong than a server does, and wait for less."""
+    database.CLOSE_S = CLOSE_S
+    upkeep.REFUSING_MS = REFUSING_MS
+    app.WATCH_S = WATCH_S
+
+
+def plan_of(sample: int) -> list[tuple[str, str, int]]:
+    """Family, error and number of the calls to fail: all, or a spread of them."""
+    whole = [(family, error, nth) for nth in range(1, CALLS + 1) for family in FAMILIES for error in ERRORS]
+    if not sample:
+        return whole
+    step = len(whole) / sample
+    return [whole[int(step * at + at % 4)] for at in range(sample)]
 
 
 def main() -> int:
-    """Go through calls and errors; print what was found."""
+    """Go through the calls; print what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--all", action="store_true", help="the first 100 calls of each kind, not every 10th of 50")
-    parser.add_argument("--seconds", type=float, default=3600.0)
-    parser.add_argument("--calls", default=",".join(CALLS))
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N of the 400")
+    parser.add_argument("--seconds", type=float, default=7200.0)
+    parser.add_argument("--strace", action="store_true")
+    parser.add_argument("--log", type=Path)
     arguments = parser.parse_args()
-    why = missing()
+    why = strace_missing() if arguments.strace else missing()
     if why:
         print(why)
         return 2
+    hurry()
+    warm()
+    logging.disable(logging.CRITICAL)  # what is refused is said in the journals
     begun, tally, wrong = time.monotonic(), Counter[str](), 0
-    numbers = range(1, 101) if arguments.all else range(1, 51, 10)
-    plan = [(call, error, nth) for nth in numbers for call in arguments.calls.split(",") for error in ERRORS]
-    beyond: Counter[str] = Counter()  # strace counts the calls of each thread: few have a hundred
-    for call, error, nth in plan:
+    with tempfile.TemporaryDirectory() as scratch:
+        expected, calls = undisturbed(Path(scratch))
+    print(f"a sound disk: {calls}, {expected[0][0]} documents in {time.monotonic() - begun:.1f} s", flush=True)
+    for family, error, nth in plan_of(arguments.sample):
         if time.monotonic() - begun > arguments.seconds:
             break
-        if beyond[call] >= BEYOND_MAX:
-            continue
-        folder = Path(tempfile.mkdtemp(prefix="inject-"))
-        found = run(folder, call, error, nth)
-        tally[f"{call}: {outcome_of(found)}"] += 1
-        beyond[call] = 0 if found.hit else beyond[call] + 1
+        with tempfile.TemporaryDirectory() as scratch:
+            found = tried(Path(scratch), family, error, nth, expected, by_strace if arguments.strace else run)
+        tally[f"{family} {error}: {found.outcome}"] += 1
+        wrong += bool(found.wrong)
+        if arguments.log:
+            with arguments.log.open("a") as log:
+                log.write(json.dumps(asdict(found) | {"outcome": found.outcome}) + "\n")
         if found.wrong:
-            wrong += 1
-            print(f"{call} {error} {nth}: {found}", flush=True)
-        shutil.rmtree(folder)
+            print(f"{family} {error} {nth}: {found}", flush=True)
     print(f"{sum(tally.values())} runs in {time.monotonic() - begun:.0f} s, {wrong} wrong")
     for name, count in sorted(tally.items()):
         print(f"  {count:4} {name}")

@@ -1,6 +1,8 @@
 """A disk that fails or is full: what was acknowledged stays, what is wrong is said, and it goes on when there is room."""
 
+import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +10,18 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ErrorKind, SedimentError
-from tests.pipeline.replay.nodes import BOOKS, create, digests, document, finished, node_in, put, settle
-from tests.recovery import inject
+from tests.pipeline.replay.nodes import (
+    BOOKS,
+    create,
+    digests,
+    document,
+    finished,
+    node_in,
+    put,
+    settle,
+)
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL, LARGE = "6m", "64m"
 
 
@@ -27,18 +38,20 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("call", "error", "nth"),
-    [("fdatasync", "EIO", 3), ("fdatasync", "ENOSPC", 5), ("write", "EIO", 9), ("fsync", "EIO", 2)],
-)
-def test_one_failing_call(tmp_path: Path, call: str, error: str, nth: int) -> None:
-    """By injection; ``python -m tests.recovery.inject --all`` goes through the first hundred of each."""
-    why = inject.missing()
-    if why:
-        pytest.skip(why)
-    found = inject.run(tmp_path, call, error, nth)
-    assert not found.wrong, found
-    assert all(len(sentence) > 20 for sentence in found.refused)
+@pytest.mark.parametrize("how", [("--sample", "10"), ("--strace", "--sample", "2")], ids=["counted", "strace"])
+def test_one_failing_call(tmp_path: Path, how: tuple[str, ...]) -> None:
+    """A spread of the first hundred writes and fsyncs; without ``--sample`` it goes through all of them."""
+    log = tmp_path / "log"
+    # a process of its own: it forks, and this one has threads
+    command = [sys.executable, "-m", "tests.recovery.inject", *how, "--seconds", "40", "--log", str(log)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode == 2:
+        pytest.skip(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = [json.loads(line) for line in log.read_text().splitlines()]
+    assert any(one["failed"] for one in found)
+    assert not any(one["wrong"] for one in found)
+    assert all(len(sentence) > 20 for one in found for sentence in one["refused"])
 
 
 @pytest.mark.slow
@@ -92,6 +105,26 @@ def test_a_read_only_disk(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
     with node_in(disk / "data") as node:
         assert digests(node) == before
+
+
+@pytest.mark.slow
+def test_a_disk_that_becomes_read_only_while_it_is_used(tmp_path: Path) -> None:
+    """Writes are refused, the partition and /health say why, searches go on; when it can be written again, so does the node, by itself."""
+    command = [sys.executable, "-m", "tests.recovery.outage", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode == 2:
+        pytest.skip(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert "Read-only file system" in found["refused"]
+    assert found["health"]["status"] == "red"
+    said = {one["name"]: one["reason"] for one in found["health"]["reasons"]}
+    assert "Read-only file system" in said["log"]
+    assert said["partition books/0"].startswith("stalled: commit: ")
+    assert "Read-only file system" in said["partition books/0"]
+    assert found["answered"] == 2
+    assert found["after"] == ["live", "", 3]
+    assert found["equal"]
 
 
 @pytest.mark.slow

@@ -19,8 +19,9 @@ from pipeline.log.memory import MemoryLog
 from pipeline.log.ports import PartitionReader
 from pipeline.materialise.apply import Horizons, Schema
 from pipeline.materialise.merge_policy import Plan
+from pipeline.materialise.parts import WorkerParts
 from pipeline.materialise.state import Policy
-from pipeline.materialise.worker import Worker, WorkerParts
+from pipeline.materialise.worker import Worker
 from pipeline.rocks.memory import Disk, Faults, MemoryStore
 from pipeline.segments.chunks.cache import ArrayCache
 from pipeline.segments.digest import add_level_1, no_sums
@@ -215,16 +216,16 @@ class Partition:
 
     def begin_commit(self) -> None:
         """Take a snapshot; it is written when its job is run."""
-        if not self.worker._committing:
-            self.worker._begin_commit()
+        if not self.worker.jobs.committing:
+            self.worker.jobs.begin_commit()
 
     def begin_merge(self, first: int, count: int) -> None:
         """Merge stored neighbours; the inputs are as of now, the result is installed when its job is run."""
         worker = self.worker
         stored = [s.ordinal for s in worker.machine.segments if s.stored is not None]
         chosen = stored[first % max(1, len(stored)) :][:count]
-        if chosen and not worker._merging:
-            worker._begin_merge(worker.machine.segments, Plan(tuple(chosen)))
+        if chosen and not worker.jobs.merging:
+            worker.jobs.begin_merge(worker.machine.segments, Plan(tuple(chosen)))
 
     def run_job(self, kill_at: int = -1, *, newest: bool = False) -> bool:
         """Run the oldest job, or the newest; with ``kill_at`` the process ends at that probe. Whether it survived."""

@@ -112,7 +112,7 @@ def test_tombstones_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
         made.log.put([put(f"id-{number}"), delete(f"id-{number}")])
         made.catch_up()
         committed(made)
-        assert len(made.worker._ledger.tombstones) <= 4
+        assert len(made.worker.jobs.ledger.tombstones) <= 4
         assert made.worker.machine.ids.count <= 12
     made.crash()
     assert made.worker.machine.ids.count <= 12

@@ -41,7 +41,7 @@ def test_inputs_go_when_the_next_commit_is_durable() -> None:
     assert len(made.worker.machine.segments) == 2
     made.begin_merge(0, 2)
     made.run_job()
-    assert len(made.worker._ledger.retired) == 2
+    assert len(made.worker.jobs.ledger.retired) == 2
     made.begin_commit()
     made.run_job()
     made.crash()
