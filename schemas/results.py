@@ -85,13 +85,13 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class FetchedHit:
-    """A hit as it is shown. ``source`` is the record's value byte for byte (None where it is not asked for)."""
+    """A hit as it is shown. ``source`` is the record's value byte for byte; what is not asked for is None, a number -1."""
 
     id: str
     version: int
     seq_no: int
     source: bytes | None
-    provenance: Provenance
+    provenance: Provenance | None
     routing: str | None = None
     fields: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     highlight: Mapping[str, Sequence[str]] = field(default_factory=dict)

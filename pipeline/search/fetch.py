@@ -6,19 +6,21 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.search.features.explain import Explainer
 from pipeline.search.features.fields import doc_values, source_values
 from pipeline.search.features.highlight import Highlighter
-from pipeline.search.lookup import id_of, provenance_of, routing_of
+from pipeline.search.lookup import provenance_of, texts_of
 from pipeline.search.queries.compile import compile_query
 from pipeline.search.queries.evaluate import SegmentQueries
 from pipeline.search.queries.expand import expand
 from pipeline.search.queries.plan import Context, Plan
 from pipeline.search.statistics import Weights
+from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView
 from schemas.query import Bool, Boosting, ConstantScore, DisMax, Node, SearchRequest
-from schemas.results import FetchedHit, RowHit
+from schemas.results import FetchedHit, Provenance, RowHit
 
 
 def fetch_hits(
@@ -73,31 +75,51 @@ class _Fetcher:
             for i in np.flatnonzero(held).tolist():
                 matched[i].append(name)
         explanations = self._explainer.explain(segment, documents) if self._explainer else [None] * len(documents)
-        return [
-            self._hit(segment, document, source, names, explanation)
-            for document, source, names, explanation in zip(documents, sources, matched, explanations, strict=True)
-        ]
+        facts = _Facts(self._view, segment.reader, self._request, rows)
+        shown = zip(documents, sources, matched, explanations, strict=True)
+        return [self._hit(segment.reader, facts, at, one) for at, one in enumerate(shown)]
 
     def _hit(
-        self, segment: SegmentQueries, document: int, source: bytes | None, names: Sequence[str], explanation: Any
+        self, reader: SegmentReader, facts: "_Facts", at: int, shown: tuple[int, bytes | None, Sequence[str], Any]
     ) -> FetchedHit:
-        reader, request, mapping = segment.reader, self._request, self._view.mapping
+        document, source, names, explanation = shown
+        request, mapping = self._request, self._view.mapping
+        fields: dict[str, Any] = {}
         parsed = msgspec.json.decode(source) if self._parsed_needed and source else None
-        fields: dict[str, Any] = source_values(parsed, request.fields, mapping) if request.fields else {}
+        if request.fields:
+            fields = source_values(parsed, request.fields, mapping)
         if request.docvalue_fields:
             fields |= doc_values(reader, document, request.docvalue_fields, mapping)
         return FetchedHit(
-            id=id_of(reader, document),
-            version=int(reader.versions()[document]),
-            seq_no=int(reader.seq_nos()[document]),
+            id=facts.ids[at],
+            version=facts.versions[at],
+            seq_no=facts.seq_nos[at],
             source=source if request.source.enabled else None,
-            provenance=provenance_of(reader, document, self._view.topic, self._view.partition),
-            routing=routing_of(reader, document),
+            provenance=facts.provenances[at],
+            routing=facts.routings[at],
             fields=fields,
             highlight=self._highlighter.highlight(parsed) if self._highlighter else {},
             explanation=explanation,
             matched=names,
         )
+
+
+class _Facts:
+    """Who some documents of a segment are: a column at a time, and only what the request asks to see."""
+
+    def __init__(
+        self, view: PartitionView, reader: SegmentReader, request: SearchRequest, rows: NDArray[np.int64]
+    ) -> None:
+        count = len(rows)
+        self.ids = texts_of(reader.ids(), rows)
+        routing = reader.routing()
+        values = [""] * count if routing is None else texts_of(routing, rows)
+        self.routings = [one or None for one in values]
+        self.versions = reader.versions()[rows].tolist() if request.version else [-1] * count
+        self.seq_nos = reader.seq_nos()[rows].tolist() if request.seq_no_primary_term else [-1] * count
+        self.provenances: Sequence[Provenance | None] = [None] * count
+        if request.provenance:
+            self.provenances = [provenance_of(reader, one, view.topic, view.partition) for one in rows.tolist()]
 
 
 def named_nodes(node: Node) -> list[Node]:

@@ -3,9 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.segments.reader import SegmentReader
+from schemas.records import ByteColumn
 from schemas.results import Document, Provenance
+
+
+def texts_of(column: ByteColumn, rows: NDArray[np.int64]) -> list[str]:
+    """Values of a column as text, in the order given."""
+    data = column.data
+    bounds = zip(column.starts[rows].tolist(), column.starts[rows + 1].tolist(), strict=True)
+    return [data[begin:end].tobytes().decode() for begin, end in bounds]
 
 
 def id_of(reader: SegmentReader, document: int) -> str:

@@ -88,13 +88,21 @@ class LocalPartition:
         ]
 
     def _visible(self, ids: Sequence[str]) -> Sequence[Document | None]:
-        request = SearchRequest(query=Ids(values=list(ids)), size=len(ids), source=SourceFilter())
+        request = SearchRequest(
+            query=Ids(values=list(ids)),
+            size=len(ids),
+            source=SourceFilter(),
+            version=True,
+            seq_no_primary_term=True,
+            provenance=True,
+        )
         view = self.view()
         statistics = view.statistics(request)
         hits = view.query(request, statistics).hits
         known = {
             one.id: Document(one.id, one.version, one.seq_no, one.source or b"", one.provenance, one.routing)
             for one in view.fetch(request, hits, statistics)
+            if one.provenance is not None
         }
         return [known.get(one) for one in ids]
 

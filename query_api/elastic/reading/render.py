@@ -97,7 +97,7 @@ def _extras(one: Shown, request: SearchRequest, target: Target) -> dict[str, Any
         shown["matched_queries"] = hit.matched
     if hit.explanation is not None:
         shown["_explanation"] = sort_values.explanation_shown(hit.explanation)
-    if request.provenance:
+    if hit.provenance is not None and request.provenance:
         shown["_sediment"] = provenance(hit.provenance)
     return shown
 

@@ -55,11 +55,14 @@ FOX = Match(field="body", text="fox")
 
 def test_sources_are_byte_exact_and_say_where_they_come_from(searcher: Searcher) -> None:
     """Bytes as they were written, with topic, partition, offset; none where the source is not asked for."""
-    hits = fetched(searcher, FOX)
+    hits = fetched(searcher, FOX, version=True, seq_no_primary_term=True, provenance=True)
     assert [h.source for h in hits] == SOURCES
     assert [(h.id, h.version, h.seq_no, h.routing) for h in hits] == [(f"id{i}", 1, i, None) for i in range(3)]
     assert hits[1].provenance == Provenance("test", 4, 1, 1000, 1, "4-1")
-    assert [h.source for h in fetched(searcher, FOX, source=SourceFilter(enabled=False))] == [None] * 3
+    bare = fetched(searcher, FOX, source=SourceFilter(enabled=False))
+    assert [(h.id, h.version, h.seq_no, h.source, h.provenance) for h in bare] == [
+        (f"id{i}", -1, -1, None, None) for i in range(3)
+    ]
 
 
 def test_fields(searcher: Searcher) -> None:
