@@ -41,7 +41,8 @@ class Sources:
     def read(self, documents: I64) -> list[bytes]:
         """The sources of these documents, in this order; each block is decompressed once."""
         needed, inverse = np.unique(documents // SOURCE_BLOCK_DOCS, return_inverse=True)
-        buffers = [self.block(int(b)) for b in needed]
+        context = zstandard.ZstdDecompressor()  # its memory is as much work to get as a block is to decompress
+        buffers = [self.block(int(b), context) for b in needed]
         bases = self.starts[needed * SOURCE_BLOCK_DOCS]
         begins = (self.starts[documents] - bases[inverse]).tolist()
         ends = (self.starts[documents + 1] - bases[inverse]).tolist()
@@ -51,14 +52,14 @@ class Sources:
         """The compressed bytes of one block."""
         return self.read_data(int(self.blocks[number]), int(self.blocks[number + 1]))
 
-    def block(self, number: int) -> bytes:
-        """The uncompressed bytes of one block."""
+    def block(self, number: int, context: Any = None) -> bytes:
+        """The uncompressed bytes of one block; ``context``: a decompressor that is used again."""
         first = number * SOURCE_BLOCK_DOCS
         last = min(first + SOURCE_BLOCK_DOCS, self.documents)
         size = int(self.starts[last] - self.starts[first])
         frame = self.frame(number)
         try:
-            content: bytes = zstandard.ZstdDecompressor().decompress(frame.data, max_output_size=size)
+            content: bytes = (context or zstandard.ZstdDecompressor()).decompress(frame.data, max_output_size=size)
         except zstandard.ZstdError as error:
             raise damaged(f"source block {number} cannot be decompressed: {error}") from error
         if len(content) != size:
