@@ -9,6 +9,7 @@ from starlette.routing import Mount
 
 from query_api.console.routes import add_console
 from query_api.elastic.admin import analyze, cat, cluster, indices, operations, sediment
+from query_api.elastic.metadata import aliases, blocks, fields, resolution, templates
 from query_api.elastic.reading import search
 from query_api.elastic.wire.asgi import ElasticApp
 from query_api.elastic.wire.router import Route, Router
@@ -24,6 +25,11 @@ def routes() -> list[Route]:
         sediment.ROUTES,
         operations.ROUTES,
         indices.ROUTES,
+        aliases.ROUTES,
+        templates.ROUTES,
+        blocks.ROUTES,
+        fields.ROUTES,
+        resolution.ROUTES,
         analyze.ROUTES,
         documents.ROUTES,
         bulk.ROUTES,

@@ -1,17 +1,18 @@
 """Commands of the control log: what may be proposed, and its bytes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from pipeline.catalog.state import Template
 from schemas.errors import SedimentError, damaged, illegal_argument
 
 
 @dataclass(frozen=True, slots=True)
 class CreateIndex:
-    """A new index. ``mappings`` is the REST form; ``settings`` are flat texts without ``index.``."""
+    """A new index. ``mappings`` and ``aliases`` are the REST form; ``settings`` are flat texts without ``index.``."""
 
     name: str
     uuid: str
@@ -19,6 +20,7 @@ class CreateIndex:
     partitions: int
     settings: Mapping[str, str]
     mappings: Mapping[str, Any]
+    aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,59 @@ class AddFields:
     offset: int
 
 
-Command = CreateIndex | DeleteIndex | PutMapping | PutSettings | AddFields
+@dataclass(frozen=True, slots=True)
+class AliasAction:
+    """``add`` or ``remove`` an alias of an index, or ``remove_index``. ``body`` is the REST form of what is added."""
+
+    kind: str
+    uuid: str
+    alias: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAliases:
+    """Several changes of aliases that happen at once or not at all."""
+
+    actions: Sequence[AliasAction]
+
+
+@dataclass(frozen=True, slots=True)
+class SetClosed:
+    """Close an index to the REST side, or open it again."""
+
+    uuid: str
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PutTemplate:
+    """What new indices begin with. ``create``: refused where there is one of that name."""
+
+    template: Template
+    create: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTemplate:
+    """Forget a template."""
+
+    template: str
+    of_kind: str
+
+
+IndexCommand = CreateIndex | DeleteIndex | PutMapping | PutSettings | AddFields | SetClosed
+Command = IndexCommand | ChangeAliases | PutTemplate | RemoveTemplate
 _KINDS: Mapping[str, type[Command]] = {
     "create_index": CreateIndex,
     "delete_index": DeleteIndex,
     "put_mapping": PutMapping,
     "put_settings": PutSettings,
     "add_fields": AddFields,
+    "change_aliases": ChangeAliases,
+    "set_closed": SetClosed,
+    "put_template": PutTemplate,
+    "remove_template": RemoveTemplate,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

@@ -8,13 +8,20 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from pipeline.analysis.definitions.flat import analysis_of
+from pipeline.catalog import templates
+from pipeline.catalog.aliases import changed_aliases, parse_aliases, with_indices
 from pipeline.catalog.commands import (
     AddFields,
+    ChangeAliases,
     Command,
     CreateIndex,
     DeleteIndex,
+    IndexCommand,
     PutMapping,
     PutSettings,
+    PutTemplate,
+    RemoveTemplate,
+    SetClosed,
 )
 from pipeline.catalog.state import CatalogState, IndexState, Refusal
 from schemas.errors import ErrorKind, SedimentError, conflict, invalid, not_found
@@ -35,6 +42,18 @@ def fold(state: CatalogState, command: Command, timestamp_ms: int) -> tuple[Cata
 
 def _apply(state: CatalogState, command: Command, timestamp_ms: int) -> tuple[CatalogState, Outcome]:
     match command:
+        case ChangeAliases():
+            return changed_aliases(state, command.actions), None
+        case PutTemplate():
+            return templates.put(state, command.template, create=command.create), None
+        case RemoveTemplate():
+            return templates.remove(state, command.of_kind, command.template), None
+        case _:
+            return _apply_to_index(state, command, timestamp_ms)
+
+
+def _apply_to_index(state: CatalogState, command: IndexCommand, timestamp_ms: int) -> tuple[CatalogState, Outcome]:
+    match command:
         case CreateIndex():
             return _create(state, command, timestamp_ms)
         case DeleteIndex():
@@ -45,6 +64,8 @@ def _apply(state: CatalogState, command: Command, timestamp_ms: int) -> tuple[Ca
             return _put_settings(state, command)
         case AddFields():
             return _add_fields(state, command)
+        case SetClosed():
+            return _set_closed(state, command)
         case _:
             assert_never(command)
 
@@ -72,6 +93,9 @@ def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tup
             index=command.name,
             index_uuid=existing.uuid,
         )
+    if command.name in state.aliases:
+        reason = f"Invalid index name [{command.name}], already exists as alias"
+        raise invalid("invalid_index_name", reason, index=command.name, index_uuid="_na_")
     parsed = replace(
         parsed_mapping(command.mappings),
         analysis=analysis_of(command.settings),
@@ -89,8 +113,10 @@ def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tup
         mapping=mapping,
         schema_version=SchemaVersion(1),
         born=mapping.fields,
+        aliases=parse_aliases(command.name, command.aliases, state.indices),
     )
-    return _with_version(state, index), index
+    made = _with_version(state, index)
+    return with_indices(made, made.indices, index.aliases), index
 
 
 def _with_version(state: CatalogState, index: IndexState) -> CatalogState:
@@ -106,7 +132,7 @@ def _delete(state: CatalogState, command: DeleteIndex) -> tuple[CatalogState, Ou
     kept = {name: i for name, i in state.indices.items() if i.uuid != index.uuid}
     versions = {key: m for key, m in state.versions.items() if key[0] != index.uuid}
     refused = {key: offsets for key, offsets in state.refused.items() if key[0] != index.uuid}
-    return replace(state, indices=kept, versions=versions, refused=refused), None
+    return with_indices(replace(state, versions=versions, refused=refused), kept, index.aliases), None
 
 
 def parsed_mapping(mappings: Mapping[str, Any]) -> IndexMapping:
@@ -139,6 +165,12 @@ def _put_settings(state: CatalogState, command: PutSettings) -> tuple[CatalogSta
     for name in (k for k, v in command.settings.items() if v is None):
         merged.pop(name, None)
     changed = replace(index, settings=merged)
+    return replace(state, indices={**state.indices, index.name: changed}), changed
+
+
+def _set_closed(state: CatalogState, command: SetClosed) -> tuple[CatalogState, Outcome]:
+    index = index_by_uuid(state, command.uuid)
+    changed = replace(index, closed=command.closed)
     return replace(state, indices={**state.indices, index.name: changed}), changed
 
 

@@ -12,12 +12,13 @@ _TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 
 def check_index_name(name: str) -> None:
     """Raise ``invalid_index_name`` in Elasticsearch's words for a name that it would refuse."""
-    reason = _reason(name)
+    reason = name_fault(name)
     if reason:
         raise invalid("invalid_index_name", f"Invalid index name [{name}], {reason}", index=name, index_uuid="_na_")
 
 
-def _reason(name: str) -> str:
+def name_fault(name: str, *, lower: bool = True) -> str:
+    """What is wrong with the name of an index (of an alias, which need not be lower case), or nothing."""
     found = ""
     if not name:
         found = "must not be empty"
@@ -31,7 +32,7 @@ def _reason(name: str) -> str:
         found = "must not be '.' or '..'"
     elif name.endswith(DEAD_LETTERS):
         found = f"must not end with '{DEAD_LETTERS}': that is where the dead letters of an index are found"
-    elif name != name.lower():
+    elif lower and name != name.lower():
         found = "must be lowercase"
     elif len(name.encode()) > INDEX_NAME_BYTES_MAX:
         found = f"index name is too long, ({len(name.encode())} > {INDEX_NAME_BYTES_MAX})"

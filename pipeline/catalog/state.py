@@ -4,11 +4,23 @@ The fold is pure: (state, command, timestamp) -> (state, outcome). Losers of a r
 field defined twice) are rejected by the fold, in log order, the same way everywhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from schemas.ids import IndexName, IndexUuid, SchemaVersion, TopicName
 from schemas.mapping import Field, IndexMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """What another name of an index means: a part of its documents, a routing, whether writes to the name go to this index."""
+
+    filter: Mapping[str, Any] | None = None  # a query in REST form
+    index_routing: str | None = None
+    search_routing: str | None = None
+    is_write_index: bool | None = None
+    is_hidden: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +28,7 @@ class IndexState:
     """One index. ``settings`` are flat without the ``index.`` prefix, values as text (``number_of_shards`` → ``"1"``).
 
     ``born`` has every field as it was first defined: what a record that meets the field before any marker is indexed with, today
-    and in every replay, whatever later changes of the mapping say.
+    and in every replay, whatever later changes of the mapping say. ``closed``: the REST side neither reads nor writes it.
     """
 
     name: IndexName
@@ -29,6 +41,8 @@ class IndexState:
     schema_version: SchemaVersion
     primary_term: int = 1
     born: Mapping[str, Field] = field(default_factory=dict)
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    closed: bool = False
 
     def setting(self, name: str, default: str) -> str:
         """A setting as text."""
@@ -44,11 +58,33 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """What new indices of some names begin with; ``kind`` as in ``pipeline.catalog.templates``. ``settings`` are flat texts
+    without ``index.``, ``mappings`` and ``aliases`` the REST form.
+    """
+
+    kind: str
+    name: str
+    patterns: Sequence[str] = ()
+    priority: int = 0  # legacy: ``order``
+    version: int | None = None
+    composed_of: Sequence[str] = ()
+    meta: Mapping[str, Any] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    mappings: Mapping[str, Any] = field(default_factory=dict)
+    aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    has_template: bool = True  # an index template may say nothing but what it is composed of
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogState:
-    """All indices by name; the mapping of each schema version (explicit changes only) by (index uuid, version); and the proposals of
-    fields that were refused for good, by (index uuid, partition) and offset.
+    """All indices by name; the mapping of each schema version (explicit changes only) by (index uuid, version); the proposals of
+    fields that were refused for good, by (index uuid, partition) and offset; the names of the indices behind each alias; and templates
+    by (kind, name).
     """
 
     indices: Mapping[str, IndexState] = field(default_factory=dict)
     versions: Mapping[tuple[str, int], IndexMapping] = field(default_factory=dict)
     refused: Mapping[tuple[str, int], Mapping[int, Refusal]] = field(default_factory=dict)
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    templates: Mapping[tuple[str, str], Template] = field(default_factory=dict)

@@ -10,10 +10,21 @@ import numpy as np
 from pipeline.analysis.definitions import flat as analysis
 from pipeline.analysis.definitions.analyzer_set import analyzer_set
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.commands import CreateIndex, DeleteIndex, PutMapping, PutSettings
+from pipeline.catalog.commands import (
+    AliasAction,
+    ChangeAliases,
+    CreateIndex,
+    DeleteIndex,
+    PutMapping,
+    PutSettings,
+    PutTemplate,
+    RemoveTemplate,
+    SetClosed,
+)
 from pipeline.catalog.fold import parsed_mapping
 from pipeline.catalog.names import check_index_name, topic_of
-from pipeline.catalog.state import IndexState
+from pipeline.catalog.state import CatalogState, IndexState, Template
+from pipeline.catalog.templates import beginning
 from pipeline.ingest.ports import DecisionSource
 from pipeline.log.ports import Log, TopicInfo
 from schemas import events
@@ -72,8 +83,20 @@ class IndexService:
         """All indices, by name."""
         return self._parts.catalog.indices()
 
-    def create(self, name: str, settings: Mapping[str, Any], mappings: Mapping[str, Any]) -> IndexState:
-        """Create topic and index. A topic that is there already is taken over, with its records and partitions."""
+    def state(self) -> CatalogState:
+        """All that the control log says."""
+        return self._parts.catalog.state
+
+    def create(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        mappings: Mapping[str, Any],
+        aliases: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> IndexState:
+        """Create topic and index, over what templates say. A topic that is there already is taken over, with its records and
+        partitions.
+        """
         check_index_name(name)
         existing = self.index(name)
         if existing is not None:
@@ -84,9 +107,10 @@ class IndexService:
                 index_uuid=existing.uuid,
                 status=400,
             )
-        flat = {k: v for k, v in flatten_settings(settings).items() if v is not None}
+        begun = beginning(self.state(), name).under(flatten_settings(settings), mappings, aliases or {})
+        flat = {k: v for k, v in begun.settings.items() if v is not None}
         check_settings(flat)
-        check_analysis(flat, mappings)
+        check_analysis(flat, begun.mappings)
         topic = topic_of(name, self._parts.topic_prefix)
         info, made = self._topic(topic, flat)
         command = CreateIndex(
@@ -95,7 +119,8 @@ class IndexService:
             topic=topic,
             partitions=info.partitions,
             settings={"number_of_replicas": "0", **flat, "number_of_shards": str(info.partitions)},
-            mappings=mappings,
+            mappings=begun.mappings,
+            aliases=begun.aliases,
         )
         try:
             created = self._parts.catalog.propose(command)
@@ -137,6 +162,9 @@ class IndexService:
         """Delete index, topic and data."""
         index = self._known(name)
         self._parts.catalog.propose(DeleteIndex(index.uuid))
+        self._clean_up(index)
+
+    def _clean_up(self, index: IndexState) -> None:
         self._parts.gone(index)  # workers first: a topic that goes under them would be an error
         try:
             self._parts.log.delete_topic(index.topic)
@@ -180,6 +208,30 @@ class IndexService:
         changed = self._parts.catalog.propose(PutSettings(index.uuid, flat))
         assert changed is not None
         return changed
+
+    def change_aliases(self, actions: Sequence[AliasAction]) -> None:
+        """Add and remove aliases, and indices, all at once or not at all."""
+        removed = {action.uuid for action in actions if action.kind == "remove_index"}
+        gone = [index for index in self.indices() if index.uuid in removed]
+        self._parts.catalog.propose(ChangeAliases(actions))
+        for index in gone:
+            self._clean_up(index)
+
+    def set_closed(self, name: IndexName, closed: bool) -> IndexState:
+        """Close an index to the REST side, or open it again. It goes on following its log."""
+        changed = self._parts.catalog.propose(SetClosed(self._known(name).uuid, closed))
+        assert changed is not None
+        return changed
+
+    def put_template(self, template: Template, *, create: bool) -> None:
+        """What indices that are created from now on begin with."""
+        check_settings(template.settings)
+        parsed_mapping(template.mappings)
+        self._parts.catalog.propose(PutTemplate(template, create))
+
+    def remove_template(self, kind: str, name: str) -> None:
+        """Forget a template. Raises NOT_FOUND."""
+        self._parts.catalog.propose(RemoveTemplate(name, kind))
 
     def _known(self, name: str) -> IndexState:
         index = self.index(name)

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.catalog.state import IndexState
+from pipeline.catalog.commands import AliasAction
+from pipeline.catalog.state import CatalogState, IndexState, Template
 from schemas.events import Op
 from schemas.ids import IndexName, LogOffset, PartitionId
 from schemas.outcomes import Result, WriteError
@@ -110,8 +111,18 @@ class Indices(Protocol):
         """All indices, by name."""
         ...
 
-    def create(self, name: str, settings: Mapping[str, Any], mappings: Mapping[str, Any]) -> IndexState:
-        """Create topic and index; ``resource_already_exists``, ``invalid_index_name`` and mapping errors."""
+    def state(self) -> CatalogState:
+        """All that the control log says: indices, aliases, templates."""
+        ...
+
+    def create(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        mappings: Mapping[str, Any],
+        aliases: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> IndexState:
+        """Create topic and index, over what templates say; ``resource_already_exists``, ``invalid_index_name`` and mapping errors."""
         ...
 
     def delete(self, name: IndexName) -> None:
@@ -124,6 +135,22 @@ class Indices(Protocol):
 
     def put_settings(self, name: IndexName, settings: Mapping[str, Any]) -> IndexState:
         """Change dynamic settings (``index.refresh_interval`` …)."""
+        ...
+
+    def change_aliases(self, actions: Sequence[AliasAction]) -> None:
+        """Add and remove aliases, and indices, all at once or not at all."""
+        ...
+
+    def set_closed(self, name: IndexName, closed: bool) -> IndexState:
+        """Close an index to the REST side, or open it again."""
+        ...
+
+    def put_template(self, template: Template, *, create: bool) -> None:
+        """What indices that are created from now on begin with. ``create``: refused where there is one of that name."""
+        ...
+
+    def remove_template(self, kind: str, name: str) -> None:
+        """Forget a template. Raises NOT_FOUND."""
         ...
 
 

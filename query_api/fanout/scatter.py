@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pipeline.telemetry import names
@@ -20,7 +20,7 @@ from query_api.fanout.ports import PartitionSearcher, PointInTime
 from query_api.fanout.ranking import merge_hits
 from schemas.errors import ErrorKind, SedimentError
 from schemas.ids import IndexName, LogOffset
-from schemas.query import SearchRequest, expands
+from schemas.query import Bool, Node, SearchRequest, expands
 from schemas.results import FetchedHit, QueryResult, RowHit, Statistics
 
 T = TypeVar("T")
@@ -28,10 +28,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """One index with those who answer for it."""
+    """One index with those who answer for it. ``filter``: what is left of the index where only a part is looked at."""
 
     name: IndexName
     searchers: Sequence[PartitionSearcher]
+    filter: Node | None = None
+
+    def request(self, request: SearchRequest) -> SearchRequest:
+        """What this index is asked."""
+        if self.filter is None:
+            return request
+        return replace(request, query=Bool(must=(request.query,), filter=(self.filter,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A hit of the page. ``place`` counts the indices of the search."""
+    """A hit of the page. ``place`` counts the indices of the search, ``view`` the partitions that were asked."""
 
     place: int
+    view: int
     row: RowHit
     hit: FetchedHit
 
@@ -87,13 +95,14 @@ class AllFailedError(SedimentError):
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """A partition at the offset that this search sees."""
+class View:
+    """A partition at the offset that this search sees, and what it is asked."""
 
     place: int  # of its index
     index: IndexName
     partition: int
     view: PointInTime
+    request: SearchRequest
 
 
 @dataclass(slots=True)
@@ -111,41 +120,44 @@ class Scatter:
     def search(self, indices: Sequence[Searched], request: SearchRequest) -> Answer:
         """All steps. Raises ``AllFailedError`` where no partition could answer."""
         count = sum(len(one.searchers) for one in indices)
-        views = self._views(indices)
-        self._check_any(views, count, "query")
-        return self.search_views(views, request, count)
+        return self.search_views(self.views(indices, request), request, count)
 
-    def search_views(self, views: Sequence[_View], request: SearchRequest, count: int) -> Answer:
-        """The steps after the views are taken: a point in time may be searched again and again."""
+    def search_views(self, views: Sequence[View], request: SearchRequest, count: int) -> Answer:
+        """The steps after the views are taken: a point in time may be searched again and again. ``request`` says how what the views
+        answer becomes one page.
+        """
+        self._check_any(views, count, "query")
         statistics = self._statistics(views, request)
-        results = self._each(views, lambda v: self._query(v, request, statistics[v.place]))
-        alive = [(v, r) for v, r in zip(views, results, strict=True) if r is not None]
+        results = self._each(views, lambda v: self._query(v, statistics[v.place]))
+        alive = [(n, v, r) for n, (v, r) in enumerate(zip(views, results, strict=True)) if r is not None]
         self._check_any(alive, count, "query")
-        merged = merge_hits([r for _, r in alive], request)
+        merged = merge_hits([r for _, _, r in alive], request)
         page = merged.hits
-        fetched = self._fetch([v for v, _ in alive], [(m.result, m.hit) for m in page], request, statistics)
+        fetched = self._fetch([v for _, v, _ in alive], [(m.result, m.hit) for m in page], statistics)
         shown = [
-            Shown(alive[m.result][0].place, m.hit, hit) for m, hit in zip(page, fetched, strict=True) if hit is not None
+            Shown(alive[m.result][1].place, alive[m.result][0], m.hit, hit)
+            for m, hit in zip(page, fetched, strict=True)
+            if hit is not None
         ]
         return Answer(
             partitions=count,
             failures=tuple(self.failures),
-            results=[r for _, r in alive],
+            results=[r for _, _, r in alive],
             hits=shown,
             total=merged.total,
             total_exact=merged.total_exact,
             max_score=merged.max_score,
-            aggregations=self._aggregations([r for _, r in alive], request),
+            aggregations=self._aggregations([r for _, _, r in alive], request),
         )
 
-    def _query(self, v: _View, request: SearchRequest, statistics: Statistics) -> QueryResult:
+    def _query(self, v: View, statistics: Statistics) -> QueryResult:
         """One partition's best rows, within a span and timed."""
         started = self.monotonic()
         if self.tracer is None:
-            found = v.view.query(request, statistics)
+            found = v.view.query(v.request, statistics)
         else:
             with self.tracer.span(names.SPAN_PARTITION, index=v.index, partition=v.partition) as span:
-                found = v.view.query(request, statistics)
+                found = v.view.query(v.request, statistics)
                 span.set_attribute("hits", found.total)
         if self.metrics is not None:
             self.metrics.observe(names.PARTITION_SEARCH_SECONDS, self.monotonic() - started, index=v.index)
@@ -162,27 +174,29 @@ class Scatter:
             failure = Failure(results[0].index if results else IndexName("_all"), -1, error)
             raise AllFailedError((failure,), "fetch") from error
 
-    def _views(self, indices: Sequence[Searched]) -> list[_View]:
-        found: list[_View] = []
+    def views(self, indices: Sequence[Searched], request: SearchRequest) -> list[View]:
+        """The newest state of every partition; one that cannot be asked is among the failures."""
+        found: list[View] = []
         for place, one in enumerate(indices):
+            asked = one.request(request)
             for searcher in one.searchers:
                 try:
                     view = searcher.view()
                 except SedimentError as error:
                     self.failures.append(Failure(one.name, searcher.partition, error))
                 else:
-                    found.append(_View(place, one.name, searcher.partition, view))
+                    found.append(View(place, one.name, searcher.partition, view, asked))
         return found
 
     def _check_any(self, alive: Sequence[Any], count: int, phase: str) -> None:
         if not alive and count:
             raise AllFailedError(tuple(self.failures), phase)
 
-    def _statistics(self, views: Sequence[_View], request: SearchRequest) -> dict[int, Statistics]:
+    def _statistics(self, views: Sequence[View], request: SearchRequest) -> dict[int, Statistics]:
         summed: dict[int, Statistics] = {v.place: Statistics() for v in views}
         if not needs_scores(request):
             return summed
-        parts = self._each(views, lambda v: v.view.statistics(request), quiet=True)
+        parts = self._each(views, lambda v: v.view.statistics(v.request), quiet=True)
         seen: set[int] = set()
         for v, part in zip(views, parts, strict=True):
             if part is not None:
@@ -193,9 +207,8 @@ class Scatter:
 
     def _fetch(
         self,
-        views: Sequence[_View],
+        views: Sequence[View],
         page: Sequence[tuple[int, RowHit]],
-        request: SearchRequest,
         statistics: Mapping[int, Statistics],
     ) -> list[FetchedHit | None]:
         """The page's documents in its order; None where a partition failed meanwhile."""
@@ -204,8 +217,8 @@ class Scatter:
             places.setdefault(result, []).append(at)
         rows = {id(views[result]): [page[at][1] for at in ats] for result, ats in places.items()}
 
-        def fetch(v: _View) -> Sequence[FetchedHit]:
-            return v.view.fetch(request, rows[id(v)], statistics[v.place])
+        def fetch(v: View) -> Sequence[FetchedHit]:
+            return v.view.fetch(v.request, rows[id(v)], statistics[v.place])
 
         found: list[FetchedHit | None] = [None] * len(page)
         answers = self._each([views[result] for result in places], fetch)
@@ -214,7 +227,7 @@ class Scatter:
                 found[at] = hit
         return found
 
-    def _each(self, views: Sequence[_View], ask: Callable[[_View], T], *, quiet: bool = False) -> list[T | None]:
+    def _each(self, views: Sequence[View], ask: Callable[[View], T], *, quiet: bool = False) -> list[T | None]:
         """Ask all at the same time; None for those that fail. The first is asked by this thread."""
         waiting = [self.pool.submit(copy_context().run, ask, v) for v in views[1:]]
         answers = [self._one(views[0], lambda: ask(views[0]), quiet=quiet)] if views else []
@@ -231,7 +244,7 @@ class Scatter:
                 ErrorKind.TIMEOUT, "timeout", "the partition did not answer before the deadline"
             ) from None
 
-    def _one(self, v: _View, answer: Callable[[], T], *, quiet: bool) -> T | None:
+    def _one(self, v: View, answer: Callable[[], T], *, quiet: bool) -> T | None:
         try:
             return answer()
         except SedimentError as error:

@@ -9,15 +9,29 @@ import httpx
 import numpy as np
 import orjson
 
-from pipeline.catalog.state import IndexState
+from pipeline.catalog.commands import (
+    AliasAction,
+    ChangeAliases,
+    Command,
+    CreateIndex,
+    DeleteIndex,
+    PutMapping,
+    PutSettings,
+    PutTemplate,
+    RemoveTemplate,
+    SetClosed,
+)
+from pipeline.catalog.fold import fold
+from pipeline.catalog.state import CatalogState, IndexState, Template
+from pipeline.catalog.templates import beginning
+from pipeline.ingest.indices import check_analysis, check_settings
 from pipeline.ingest.ports import Op, Outcomes, Result, WriteError, WriteOptions, Writes
 from pipeline.replay.ports import Event, Job, Redriven
 from query_api.app import build_app
 from query_api.fanout.services import Pools, Services
 from schemas import query as q
-from schemas.errors import SedimentError, conflict, invalid
-from schemas.ids import IndexName, IndexUuid, LogOffset, PartitionId, SchemaVersion, TopicName
-from schemas.mapping import merge_mappings, parse_mapping
+from schemas.errors import SedimentError, invalid
+from schemas.ids import IndexName, LogOffset, PartitionId
 from schemas.query import SearchRequest
 from schemas.records import ByteColumn
 from schemas.results import (
@@ -202,47 +216,74 @@ class FakeNode:
     """Indices, Writer and Topology in one."""
 
     def __init__(self) -> None:
-        self.states: dict[str, IndexState] = {}
+        self.catalog = CatalogState()
+        self.made = 0
         self.parts: dict[str, list[FakePartition]] = {}
         self.dead: dict[str, list[FakePartition]] = {}
         self.lock = threading.Lock()
         self.write_failure: SedimentError | None = None
         self.undecided = False
 
-    # Indices
+    @property
+    def states(self) -> Mapping[str, IndexState]:
+        return self.catalog.indices
+
+    # Indices: the fold of the control log without the log
+    def propose(self, command: Command) -> IndexState:
+        self.catalog, outcome = fold(self.catalog, command, 1_700_000_000_000)
+        if isinstance(outcome, SedimentError):
+            raise outcome
+        return outcome  # type: ignore[return-value]  # None where nobody looks at it
+
+    def state(self) -> CatalogState:
+        return self.catalog
+
     def index(self, name: str) -> IndexState | None:
         return self.states.get(name)
 
     def indices(self) -> Sequence[IndexState]:
         return [self.states[n] for n in sorted(self.states)]
 
-    def create(self, name: str, settings: Mapping[str, Any], mappings: Mapping[str, Any]) -> IndexState:
-        if name in self.states:
-            raise conflict("resource_already_exists", f"index [{name}] already exists", index=name)
-        count = int(settings.get("number_of_shards", 1))
-        mapping = parse_mapping(mappings)
-        uuid = IndexUuid(f"u{len(self.states):021d}")
-        state = IndexState(
-            IndexName(name), uuid, TopicName(name), count, 1_700_000_000_000, dict(settings), mapping, SchemaVersion(1)
-        )
-        self.states[name] = state
+    def create(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        mappings: Mapping[str, Any],
+        aliases: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> IndexState:
+        begun = beginning(self.catalog, name).under(settings, mappings, aliases or {})
+        flat = {k: str(v) for k, v in begun.settings.items() if v is not None}
+        check_settings(flat)
+        check_analysis(flat, begun.mappings)
+        count = int(flat.get("number_of_shards", 1))
+        uuid = f"u{self.made:021d}"
+        self.made += 1
+        state = self.propose(CreateIndex(name, uuid, name, count, flat, begun.mappings, begun.aliases))
         self.parts[name] = [FakePartition(state.name, i) for i in range(count)]
         self.dead[name] = [FakePartition(state.name, i) for i in range(count)]
         return state
 
     def delete(self, name: IndexName) -> None:
-        del self.states[name], self.parts[name], self.dead[name]
+        self.propose(DeleteIndex(self.states[name].uuid))
+        del self.parts[name], self.dead[name]
 
     def put_mapping(self, name: IndexName, mappings: Mapping[str, Any]) -> IndexState:
-        old = self.states[name]
-        self.states[name] = replace(old, mapping=merge_mappings(old.mapping, parse_mapping(mappings)))
-        return self.states[name]
+        return self.propose(PutMapping(self.states[name].uuid, mappings))
 
     def put_settings(self, name: IndexName, settings: Mapping[str, Any]) -> IndexState:
-        old = self.states[name]
-        kept = {k: v for k, v in {**old.settings, **settings}.items() if v is not None}
-        self.states[name] = replace(old, settings=kept)
-        return self.states[name]
+        return self.propose(PutSettings(self.states[name].uuid, settings))
+
+    def change_aliases(self, actions: Sequence[AliasAction]) -> None:
+        self.propose(ChangeAliases(actions))
+
+    def set_closed(self, name: IndexName, closed: bool) -> IndexState:
+        return self.propose(SetClosed(self.states[name].uuid, closed))
+
+    def put_template(self, template: Template, *, create: bool) -> None:
+        self.propose(PutTemplate(template, create))
+
+    def remove_template(self, kind: str, name: str) -> None:
+        self.propose(RemoveTemplate(name, kind))
 
     # Topology
     def partitions(self, index: IndexName) -> Sequence[FakePartition]:

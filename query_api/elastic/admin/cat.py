@@ -11,7 +11,7 @@ import orjson
 from query_api.elastic.admin.cluster import health
 from query_api.elastic.admin.indices import states
 from query_api.elastic.wire.call import TEXT_TYPE, Call, Reply
-from query_api.elastic.wire.names import OPTIONS, Target, options_of, resolve, searchers_of
+from query_api.elastic.wire.names import OPTIONS, Options, Target, options_of, resolve, searchers_of
 from query_api.elastic.wire.router import Route, route
 from query_api.fanout.freshness import freshness_of, status_of
 from query_api.fanout.services import Services
@@ -134,13 +134,14 @@ _INDEX_COLUMNS = (
 def cat_indices(services: Services, call: Call) -> Reply:
     """Indices as a table."""
     rows: list[dict[str, Any]] = []
-    for state in states(services, call):
+    for state in states(services, call, Options(closed=True, hidden=True)):
         answered = freshness_of(services, state)
         alive = [f for f in answered if isinstance(f, Freshness)]
         size = Size(sum(f.bytes for f in alive))
         created = datetime.fromtimestamp(state.created_ms / 1000, UTC)
         rows.append({
-            "health": status_of(answered), "status": "open", "index": state.name, "uuid": state.uuid, "pri": state.partitions,
+            "health": status_of(answered), "status": "close" if state.closed else "open", "index": state.name,
+            "uuid": state.uuid, "pri": state.partitions,
             "rep": 0, "docs.count": sum(f.documents for f in alive), "docs.deleted": 0, "store.size": size, "pri.store.size": size,
             "creation.date": state.created_ms, "creation.date.string": created.isoformat(timespec="milliseconds"),
             "sediment.lag": sum(f.end - f.applied for f in alive),
@@ -215,7 +216,7 @@ def cat_shards(services: Services, call: Call) -> Reply:
     """Partitions as a table."""
     rows: list[dict[str, Any]] = []
     settings = services.settings
-    for target in resolve(services.indices, call.path.get("index", "_all"), options_of(call)):
+    for target in resolve(services.indices, call.path.get("index", "_all"), options_of(call, Options(hidden=True))):
         rows += [
             _shard_row(target, n, f) | {"ip": settings.host, "node": settings.node_name}
             for n, f in _shards(services, target)

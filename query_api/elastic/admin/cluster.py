@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.catalog.state import IndexState
 from query_api.elastic.admin.indices import states
 from query_api.elastic.wire.call import Call, Reply
-from query_api.elastic.wire.names import OPTIONS
+from query_api.elastic.wire.names import OPTIONS, Options
 from query_api.elastic.wire.router import Route, route
 from query_api.fanout.freshness import freshness_of, status_of
 from query_api.fanout.services import Services
@@ -89,7 +89,8 @@ def _health_when(services: Services, call: Call, wanted: str) -> dict[str, dict[
     end = services.monotonic() + min(call.seconds("timeout", HEALTH_SECONDS), HEALTH_SECONDS)
     pause = threading.Event()
     while True:
-        per_index: dict[str, dict[str, Any]] = {s.name: _index_health(services, s) for s in states(services, call)}
+        found = states(services, call, Options(ignore_unavailable=True, closed=True, hidden=True))
+        per_index: dict[str, dict[str, Any]] = {s.name: _index_health(services, s) for s in found}
         if _RANK[_worst(per_index)] <= _RANK[wanted] or services.monotonic() >= end:
             return per_index
         pause.wait(HEALTH_POLL_SECONDS)
@@ -169,7 +170,7 @@ def stats(services: Services, call: Call) -> Reply:
     per_index: dict[str, Any] = {}
     everything: list[Freshness] = []
     total = successful = 0
-    for state in states(services, call):
+    for state in states(services, call, Options(forbid_closed=call.flag("forbid_closed_indices", default=True))):
         answered = [f for f in freshness_of(services, state) if isinstance(f, Freshness)]
         everything += answered
         total += state.partitions

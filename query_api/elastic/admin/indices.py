@@ -6,13 +6,17 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pipeline.analysis.definitions.analyzer_set import analyzer_set
+from pipeline.catalog.aliases import parse_alias, render_alias
 from pipeline.catalog.state import IndexState
-from pipeline.ingest.indices import check_analysis
+from pipeline.dsl.parse import parse_query
 from query_api.elastic.admin import settings as index_settings
 from query_api.elastic.wire import errors
+from query_api.elastic.wire.blocks import Level, check_block, check_blocks
 from query_api.elastic.wire.call import Call, Reply, token_of
 from query_api.elastic.wire.names import (
     OPTIONS,
+    SEARCHED,
+    Options,
     check_name,
     missing,
     options_of,
@@ -26,14 +30,17 @@ from schemas.errors import SedimentError, illegal_argument, invalid
 from schemas.mapping import Field, IndexMapping, parse_mapping, render_mapping
 
 ACKNOWLEDGED: Mapping[str, Any] = {"acknowledged": True}
+RELEASING = frozenset(
+    {"blocks.read_only", "blocks.read_only_allow_delete", "blocks.metadata"}
+)  # may always be taken away
 SEGMENTS_ANY = (1 << 31) - 1
 CREATED_SECONDS = 30.0  # how long an answer waits for the partitions of a new index
 LIVE_POLL_SECONDS = 0.005
 
 
-def states(services: Services, call: Call, **defaults: bool) -> list[IndexState]:
+def states(services: Services, call: Call, defaults: Options | None = None) -> list[IndexState]:
     """The indices that the path names; all where it names none. Dead letters are left out."""
-    targets = resolve(services.indices, call.path.get("index", "_all"), options_of(call, **defaults))
+    targets = resolve(services.indices, call.path.get("index", "_all"), options_of(call, defaults))
     return [t.state for t in targets if not t.dead]
 
 
@@ -45,17 +52,26 @@ def create_index(services: Services, call: Call) -> Reply:
     for key in body:
         if key not in {"settings", "mappings", "aliases"}:
             raise invalid("parse", f"unknown key [{key}] for create index")
-    if body.get("aliases"):
-        raise illegal_argument("[aliases] are not supported yet: use the index's own name")
+    aliases = checked_aliases(body.get("aliases") or {})
     mappings = body.get("mappings") or {}
     if not isinstance(mappings, dict):
         raise invalid("mapper_parsing", f"Failed to parse mapping: expected an object but found [{token_of(mappings)}]")
     wanted = index_settings.normalise(body.get("settings") or {})
     parse_mapping(mappings)  # refused here rather than after it has reached the control log
-    check_analysis({k: v for k, v in wanted.items() if v is not None}, mappings)
-    state = services.indices.create(name, {k: v for k, v in wanted.items() if v is not None}, mappings)
+    state = services.indices.create(name, wanted, mappings, aliases)
     live = _wait_until_live(services, state, min(call.seconds("timeout", CREATED_SECONDS), CREATED_SECONDS))
     return Reply({"acknowledged": True, "shards_acknowledged": live, "index": name})
+
+
+def checked_aliases(aliases: Any) -> dict[str, Any]:
+    """The REST form of aliases, if it can be read, with queries that can be. Raises INVALID."""
+    if not isinstance(aliases, dict):
+        raise invalid("parsing", f"expected an object of aliases but found [{token_of(aliases)}]")
+    found = {name: parse_alias(name, body) for name, body in aliases.items()}
+    for one in found.values():
+        if one.filter is not None:
+            parse_query(dict(one.filter))
+    return {name: render_alias(one) for name, one in found.items()}
 
 
 def _wait_until_live(services: Services, state: IndexState, seconds: float) -> bool:
@@ -71,7 +87,10 @@ def _wait_until_live(services: Services, state: IndexState, seconds: float) -> b
 
 def delete_index(services: Services, call: Call) -> Reply:
     """Delete indices with their topics and data."""
-    for state in states(services, call):
+    found = states(services, call, Options(closed=True, aliases=False))
+    for state in found:
+        check_block(state, Level.METADATA_WRITE, deletes=True)
+    for state in found:
         services.indices.delete(state.name)
     return Reply(ACKNOWLEDGED)
 
@@ -81,8 +100,16 @@ def get_index(services: Services, call: Call) -> Reply:
     found = states(services, call)
     if call.method == "HEAD" and not found:
         raise missing(call.path["index"])
+    check_blocks(found, Level.METADATA_READ)
     return Reply(
-        {s.name: {"aliases": {}, "mappings": render_mapping(s.mapping), "settings": _settings(call, s)} for s in found}
+        {
+            s.name: {
+                "aliases": {name: render_alias(alias) for name, alias in s.aliases.items()},
+                "mappings": render_mapping(s.mapping),
+                "settings": _settings(call, s),
+            }
+            for s in found
+        }
     )
 
 
@@ -102,7 +129,9 @@ def get_settings(services: Services, call: Call) -> Reply:
     """Settings of indices, or those that a name pattern selects."""
     names = call.path.get("name", "_all")
     answer: dict[str, Any] = {}
-    for state in states(services, call):
+    found = states(services, call, Options(closed=True))
+    check_blocks(found, Level.METADATA_READ)
+    for state in found:
         answer[state.name] = {"settings": _settings(call, state, names)}
         if call.flag("include_defaults"):
             flat = _select(index_settings.defaults(state), names)
@@ -115,7 +144,9 @@ def put_settings(services: Services, call: Call) -> Reply:
     wanted = index_settings.normalise(call.required_object())
     if not wanted:
         raise invalid("action_request_validation", "Validation Failed: 1: no settings to update;")
-    found = states(services, call)
+    found = states(services, call, Options(closed=True, allow_no_indices=False))
+    if wanted.keys() - RELEASING:
+        check_blocks(found, Level.METADATA_WRITE)
     for state in found:
         index_settings.check_dynamic(state, wanted)
     for state in found:
@@ -126,14 +157,18 @@ def put_settings(services: Services, call: Call) -> Reply:
 
 def get_mapping(services: Services, call: Call) -> Reply:
     """Mappings of indices."""
-    return Reply({s.name: {"mappings": render_mapping(s.mapping)} for s in states(services, call)})
+    found = states(services, call)
+    check_blocks(found, Level.METADATA_READ)
+    return Reply({s.name: {"mappings": render_mapping(s.mapping)} for s in found})
 
 
 def put_mapping(services: Services, call: Call) -> Reply:
     """Add fields to mappings."""
     body = call.required_object()
     update = parse_mapping(body)
-    for state in states(services, call, allow_no_indices=False):
+    found = states(services, call, Options(allow_no_indices=False))
+    check_blocks(found, Level.METADATA_WRITE)
+    for state in found:
         analyzer_set(state.mapping.analysis).check_mapping(update)
         services.indices.put_mapping(state.name, body)
     return Reply(ACKNOWLEDGED)
@@ -169,7 +204,7 @@ def _on_partitions(services: Services, call: Call, work: Callable[[Any], None]) 
     """Do something to every partition; one that cannot is counted and named, the others go on."""
     total = 0
     failures: list[dict[str, Any]] = []
-    for target in resolve(services.indices, call.path.get("index", "_all"), options_of(call)):
+    for target in resolve(services.indices, call.path.get("index", "_all"), options_of(call, SEARCHED)):
         for searcher in searchers_of(services.topology, target):
             total += 1
             try:

@@ -7,7 +7,8 @@ from typing import Any
 from pipeline.analysis.definitions.flat import nested
 from pipeline.catalog.state import IndexState
 from pipeline.ingest.indices import KNOWN_PREFIXES, KNOWN_SETTINGS, flattened, is_fixed
-from schemas.errors import illegal_argument
+from query_api.elastic.wire.blocks import BLOCKS
+from schemas.errors import SedimentError, illegal_argument
 from schemas.limits import FIELDS_MAX, PARTITIONS_MAX, RESULT_WINDOW_MAX
 
 CREATED_VERSION = "136408127"  # OpenSearch 2.19.0 as an index's settings show it
@@ -45,10 +46,7 @@ def normalise(settings: Any) -> dict[str, str | None]:
 
 def _check(name: str, text: str | None) -> None:
     if name not in KNOWN_SETTINGS and not name.startswith(KNOWN_PREFIXES):
-        raise illegal_argument(
-            f"unknown setting [index.{name}] please check that any required plugins are installed, "
-            "or check the breaking changes documentation for removed settings"
-        )
+        raise unknown_setting(name)
     if text is None:
         return
     if name == "number_of_shards":
@@ -57,10 +55,27 @@ def _check(name: str, text: str | None) -> None:
         _number(name, text, 0, PARTITIONS_MAX)
     elif name in {"max_result_window", "mapping.total_fields.limit"}:
         _number(name, text, 1, (1 << 31) - 1)
+    elif name.startswith("blocks."):
+        _block(name, text)
     elif name == "refresh_interval" and not _TIME.fullmatch(text):
         raise illegal_argument(
             f"failed to parse setting [index.refresh_interval] with value [{text}] as a time value: unit is missing or unrecognized"
         )
+
+
+def _block(name: str, text: str) -> None:
+    if name.removeprefix("blocks.") not in BLOCKS:
+        raise unknown_setting(name)
+    if text not in {"true", "false"}:
+        raise illegal_argument(f"Failed to parse value [{text}] as only [true] or [false] are allowed.")
+
+
+def unknown_setting(name: str) -> SedimentError:
+    """There is no such setting."""
+    return illegal_argument(
+        f"unknown setting [index.{name}] please check that any required plugins are installed, "
+        "or check the breaking changes documentation for removed settings"
+    )
 
 
 def _number(name: str, text: str, low: int, high: int) -> None:

@@ -11,9 +11,11 @@ from query_api.elastic.reading.hit_fields import check_fields
 from query_api.elastic.reading.sort_values import with_search_after
 from query_api.elastic.reading.source import SOURCE_PARAMETERS
 from query_api.elastic.wire import errors
+from query_api.elastic.wire.blocks import Level, check_block
 from query_api.elastic.wire.call import Call, Reply, parse_json, token_of
-from query_api.elastic.wire.names import OPTIONS, Options, Target, options_of, resolve, searchers_of
+from query_api.elastic.wire.names import OPTIONS, SEARCHED, Options, Target, options_of, resolve, searchers_of
 from query_api.elastic.wire.router import Body, Route, route
+from query_api.fanout.ports import PartitionSearcher
 from query_api.fanout.scatter import AllFailedError, Answer, Scatter, Searched
 from query_api.fanout.services import Services
 from schemas.errors import ErrorKind, SedimentError, illegal_argument, invalid
@@ -51,10 +53,7 @@ def ask(services: Services, question: Question) -> Answer:
     check_fields(request, question.targets)
     if request.stored_fields:
         request = replace(request, source=SourceFilter())  # what the mapping stores is read from the source
-    indices = [
-        Searched(t.name, _routed(searchers_of(services.topology, t), t, parameters.get("routing")))
-        for t in question.targets
-    ]
+    indices = [Searched(t.name, asked(services, t, parameters.get("routing")), t.filter()) for t in question.targets]
     limit_ms = services.settings.limits.search_timeout_ms
     deadline_ms = limit_ms if request.timeout_ms is None else min(limit_ms, request.timeout_ms)
     started = services.monotonic()
@@ -90,15 +89,25 @@ def _measure(services: Services, indices: Sequence[Searched], scatter: Scatter, 
         metrics.add(names.PARTITION_FAILURES, index=failure.index, reason=reason)
 
 
-def _routed(searchers: Sequence[Any], target: Target, routing: str | None) -> Sequence[Any]:
-    if not routing or target.dead or not searchers:
+def asked(services: Services, target: Target, given: str | None) -> Sequence[PartitionSearcher]:
+    """The partitions that a search with such a routing asks."""
+    searchers, routing = searchers_of(services.topology, target), target.routing(given)
+    if routing is None or (not routing and not target.via) or target.dead or not searchers:
         return searchers
     wanted = {partition_of(one.encode("utf-8", "replace"), len(searchers)) for one in routing.split(",")}
     return [s for i, s in enumerate(searchers) if i in wanted]
 
 
 def _targets(services: Services, call: Call) -> list[Target]:
-    return resolve(services.indices, call.path.get("index", "_all"), options_of(call))
+    return targets_of(services, call.path.get("index", "_all"), options_of(call, SEARCHED))
+
+
+def targets_of(services: Services, expression: str, options: Options) -> list[Target]:
+    """The indices that may be searched. Raises ``cluster_block`` for one that may not."""
+    targets = resolve(services.indices, expression, options)
+    for target in targets:
+        check_block(target.state, Level.READ)
+    return targets
 
 
 def _answer(services: Services, question: Question, started: float) -> dict[str, Any]:
@@ -199,7 +208,7 @@ def _one(services: Services, call: Call, header: Mapping[str, Any], body: bytes)
         expression = (
             ",".join(map(str, index)) if isinstance(index, list) else str(index or call.path.get("index", "_all"))
         )
-        targets = resolve(services.indices, expression, _header_options(header))
+        targets = targets_of(services, expression, _header_options(header))
         parameters = {**call.parameters, **{k: str(header[k]) for k in ("routing",) if header.get(k)}}
         request = parse_search(
             parse_json(body) if body.strip() else None,
@@ -215,7 +224,7 @@ def _one(services: Services, call: Call, header: Mapping[str, Any], body: bytes)
 
 def _header_options(header: Mapping[str, Any]) -> Options:
     texts = {k: ",".join(map(str, v)) if isinstance(v, list) else str(v).lower() for k, v in header.items()}
-    return options_of(Call("GET", "", "", texts, {}))
+    return options_of(Call("GET", "", "", texts, {}), SEARCHED)
 
 
 def validate(services: Services, call: Call) -> Reply:

@@ -4,5 +4,6 @@
 ``router``: path templates to handlers; unknown parameters.
 ``errors``: error kinds to Elasticsearch's bodies.
 ``names``: index expressions.
+``blocks``: what may not be done to an index.
 ``asgi``: the application: read, run in a thread, answer.
 """

@@ -78,6 +78,7 @@ class Actions:
     options: dict[int, WriteOptions] = field(default_factory=dict)
     refused: dict[int, SedimentError] = field(default_factory=dict)
     show_source: dict[int, Any] = field(default_factory=dict)  # update: which parts of the new source the item shows
+    aliased: set[int] = field(default_factory=set)  # rows whose index must be an alias
 
     def __len__(self) -> int:
         return len(self.ops)
@@ -253,21 +254,17 @@ def _note(actions: Actions, metadata: _Metadata, defaults: Defaults) -> None:
     try:
         options = options_from(metadata.values, metadata.text("routing", defaults.routing))
         check_identity(metadata.op, actions.ids[row], options)
-        _check_demands(metadata, actions.indices[row], defaults)
+        check_pipeline(metadata.text("pipeline", defaults.pipeline) or "")
     except SedimentError as error:
         actions.refused[row] = error
         return
+    alias = metadata.values.get("require_alias")
+    if defaults.require_alias if alias is None else str(alias).lower() == "true":
+        actions.aliased.add(row)
     if options != WriteOptions():
         actions.options[row] = options
     if metadata.op is Op.UPDATE and metadata.values.get("_source") is not None:
         actions.show_source[row] = metadata.values["_source"]
-
-
-def _check_demands(metadata: _Metadata, index: str, defaults: Defaults) -> None:
-    alias = metadata.values.get("require_alias")
-    if defaults.require_alias if alias is None else str(alias).lower() == "true":
-        raise not_an_alias(index)
-    check_pipeline(metadata.text("pipeline", defaults.pipeline) or "")
 
 
 def not_an_alias(index: str) -> SedimentError:

@@ -1,24 +1,25 @@
 """``_bulk``: many writes to several indices in one request."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any
 
 import orjson
 
-from pipeline.ingest.ports import Op, Outcomes, Result
+from pipeline.ingest.ports import Op, Outcomes, Result, WriteOptions
 from query_api.elastic.wire import errors
 from query_api.elastic.wire.call import Call, Reply
 from query_api.elastic.wire.router import Body, Route, Where, route
-from query_api.elastic.writing.actions import Actions, Defaults, parse_bulk
+from query_api.elastic.writing.actions import Actions, Defaults, not_an_alias, parse_bulk
 from query_api.elastic.writing.documents import check_update_body, shown_source
 from query_api.elastic.writing.writes import (
     PARAMETERS,
+    Destination,
     ItemFrame,
     WriteCall,
     columns,
-    index_for_write,
+    destination,
     item_error,
     items,
     offsets_header,
@@ -61,6 +62,9 @@ def bulk(services: Services, call: Call) -> Reply:
     actions = parse_bulk(call.body, defaults)
     work = _Work(actions, [""] * len(actions))
     _refuse_updates(actions)
+    for row in actions.aliased - actions.refused.keys():
+        if actions.indices[row] not in services.indices.state().aliases:
+            actions.refused[row] = not_an_alias(actions.indices[row])
     for row, error in actions.refused.items():
         work.refuse(row, error)
     groups = _groups(actions)
@@ -107,7 +111,12 @@ def _write_group(
 ) -> None:
     try:
         ops = set(work.actions.ops) if alone else {work.actions.ops[r] for r in rows}
-        state = index_for_write(services, name, create=ops != {int(Op.DELETE)})
+        to = destination(services, name, create=ops != {int(Op.DELETE)})
+        state = to.state
+        if to.routing is not None:
+            rows = _routed(work, to, rows)
+            if not rows:
+                return
         writes = columns(work.actions, rows)
         outcomes = write(services, how, state, writes)
     except SedimentError as error:
@@ -116,7 +125,7 @@ def _write_group(
         for row in rows:
             work.refuse(row, error)
         return
-    work.written.append((name, outcomes))
+    work.written.append((state.name, outcomes))
     if how.refresh and how.wait:
         refresh_partitions(services, state, touched(outcomes))
     texts = items(ItemFrame(state, how.refresh == "true"), writes.ops.tolist(), outcomes)
@@ -132,8 +141,22 @@ def _write_group(
         _show_sources(services, work, name, list(done))
 
 
+def _routed(work: _Work, to: Destination, rows: Sequence[int]) -> Sequence[int]:
+    """Give the rows an alias's routing; those that ask for another one are refused, the others returned."""
+    kept = []
+    for row in rows:
+        options = work.actions.options.get(row, WriteOptions())
+        try:
+            work.actions.options[row] = replace(options, routing=to.routed(options.routing))
+        except SedimentError as error:
+            work.refuse(row, error)
+        else:
+            kept.append(row)
+    return kept
+
+
 def _show_sources(services: Services, work: _Work, name: str, rows: list[int]) -> None:
-    state = index_for_write(services, name, create=False)
+    state = destination(services, name, create=False).state
     for row in rows:
         wanted = work.actions.show_source.get(row)
         if not wanted:

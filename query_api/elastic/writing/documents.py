@@ -1,6 +1,7 @@
 """Routes of single documents: index, create, get, source, delete, update, mget."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from query_api.elastic.reading.source import (
     wanted_source,
 )
 from query_api.elastic.wire import errors
+from query_api.elastic.wire.blocks import Level, check_block
 from query_api.elastic.wire.call import Call, Reply, parse_json, token_of
 from query_api.elastic.wire.names import Target, one
 from query_api.elastic.wire.router import Route, Where, route
@@ -32,7 +34,7 @@ from query_api.elastic.writing.writes import (
     PARAMETERS,
     ItemFrame,
     columns,
-    index_for_write,
+    destination,
     offsets_header,
     refresh_partitions,
     single,
@@ -62,12 +64,13 @@ def _write(services: Services, call: Call, op: Op, key: str | None, source: byte
     how = write_call(services, call)
     name = call.path["index"]
     check_pipeline(call.text("pipeline"))
-    if call.flag("require_alias"):
+    if call.flag("require_alias") and name not in services.indices.state().aliases:
         raise not_an_alias(name)
     options = options_from(_demands(call), call.parameters.get("routing"))
     encoded = None if key is None else key.encode("utf-8", "replace")
     check_identity(op, encoded, options)
-    state = index_for_write(services, name, create=op is not Op.DELETE or options.version_type != "internal")
+    to = destination(services, name, create=op is not Op.DELETE or options.version_type != "internal")
+    state, options = to.state, replace(options, routing=to.routed(options.routing))
     actions = Actions([int(op)], [name], [encoded], [source], {0: options})
     outcomes = write(services, how, state, columns(actions, range(1)))
     noop = int(outcomes.results[0]) == Result.NOOP
@@ -76,10 +79,10 @@ def _write(services: Services, call: Call, op: Op, key: str | None, source: byte
     answer = single(ItemFrame(state, how.refresh == "true" and not noop), outcomes)
     if noop:
         answer["_shards"] = {"total": 0, "successful": 0, "failed": 0}
-    headers = offsets_header([(name, outcomes)])
+    headers = offsets_header([(state.name, outcomes)])
     status = {"created": 201, "accepted": 202, "not_found": 404}.get(answer["result"], 200)
     if status == 201:
-        headers["location"] = f"/{name}/_doc/{_quoted(answer['_id'])}"
+        headers["location"] = f"/{state.name}/_doc/{_quoted(answer['_id'])}"
     return Reply(answer, status, headers)
 
 
@@ -159,8 +162,9 @@ def update_document(services: Services, call: Call) -> Reply:
     reply = _write(services, call, Op.UPDATE, call.path["id"], call.body)
     given = body.get("_source") is not None or any(p in call.parameters for p in SOURCE_PARAMETERS)
     if given and wanted.enabled and reply.status in {200, 201}:
-        state = index_for_write(services, call.path["index"], create=False)
-        document = _read(services, Target(state), Wanted(call.path["id"], call.parameters.get("routing")))
+        to = destination(services, call.path["index"], create=False)
+        state, routing = to.state, to.routed(call.parameters.get("routing"))
+        document = _read(services, Target(state), Wanted(call.path["id"], routing))
         if document is not None:
             reply.value["get"] = _shown(document, state, wanted)
     return reply
@@ -191,7 +195,8 @@ def _read(services: Services, target: Target, wanted: Wanted, *, realtime: bool 
 
 def _find(services: Services, call: Call) -> tuple[Target, Document | None]:
     target = one(services.indices, call.path["index"])
-    wanted = Wanted(call.path["id"], call.parameters.get("routing"))
+    check_block(target.state, Level.READ)
+    wanted = Wanted(call.path["id"], target.routing(call.parameters.get("routing")))
     if call.flag("refresh") and not target.dead:
         refresh_for(services.topology, target.state.name, [wanted])
     document = _read(services, target, wanted, realtime=call.flag("realtime", default=True))
@@ -299,7 +304,8 @@ def _plain(value: Any) -> str:
 def _mget_one(services: Services, call: Call, entry: Mapping[str, Any]) -> dict[str, Any]:
     try:
         target = one(services.indices, entry["_index"])
-        wanted = Wanted(entry["_id"], entry["routing"])
+        check_block(target.state, Level.READ)
+        wanted = Wanted(entry["_id"], target.routing(entry["routing"]))
         if call.flag("refresh") and not target.dead:
             refresh_for(services.topology, target.state.name, [wanted])
         document = _read(services, target, wanted, realtime=call.flag("realtime", default=True))

@@ -12,8 +12,9 @@ from pipeline.catalog.state import IndexState
 from pipeline.ingest.ports import Op, Outcomes, Result, WriteError, Writes
 from pipeline.telemetry import names, propagation
 from query_api.elastic.wire import errors
+from query_api.elastic.wire.blocks import Level, check_block
 from query_api.elastic.wire.call import Call
-from query_api.elastic.wire.names import DEAD_SUFFIX, check_name, missing
+from query_api.elastic.wire.names import DEAD_SUFFIX, check_name, known, missing
 from query_api.elastic.writing.actions import Actions
 from query_api.fanout.services import Services
 from schemas.errors import ErrorKind, SedimentError, illegal_argument
@@ -83,12 +84,51 @@ def _check_active_shards(text: str) -> None:
         raise illegal_argument(f"cannot parse ActiveShardCount[{text}]")
 
 
-def index_for_write(services: Services, name: str, *, create: bool) -> IndexState:
-    """The index to write to; a missing one is created unless that is switched off."""
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """The index that a write goes to, and the routing that an alias gives it."""
+
+    state: IndexState
+    alias: str = ""
+    routing: str | None = None
+
+    def routed(self, given: str | None) -> str | None:
+        """The routing of one write. Raises ``illegal_argument`` where it is not the alias's."""
+        if self.routing is None or given in {None, self.routing}:
+            return given if self.routing is None else self.routing
+        raise illegal_argument(
+            f"Alias [{self.alias}] has index routing associated with it [{self.routing}], and was provided with routing value "
+            f"[{given}], rejecting operation"
+        )
+
+
+def destination(services: Services, name: str, *, create: bool) -> Destination:
+    """Where a write to an index or an alias goes; a missing index is created unless that is switched off."""
+    found = known(services.indices, name)
+    state = _writer(name, found) if found else _created(services, name, create=create)
+    check_block(state, Level.WRITE)
+    if state.name == name:
+        return Destination(state)
+    return Destination(state, name, state.aliases[name].index_routing)
+
+
+def _writer(name: str, found: Sequence[IndexState]) -> IndexState:
+    """Of the indices behind a name the one that is written to."""
+    if found[0].name == name:
+        return found[0]
+    writers = [one for one in found if one.aliases[name].is_write_index]
+    if not writers and len(found) == 1 and found[0].aliases[name].is_write_index is None:
+        return found[0]
+    if not writers:
+        raise illegal_argument(
+            f"no write index is defined for alias [{name}]. The write index may be explicitly disabled using "
+            "is_write_index=false or the alias points to multiple indices without one being designated as a write index"
+        )
+    return writers[0]
+
+
+def _created(services: Services, name: str, *, create: bool) -> IndexState:
     check_name(name)
-    state = services.indices.index(name)
-    if state is not None:
-        return state
     if name.endswith(DEAD_SUFFIX) and services.indices.index(name.removesuffix(DEAD_SUFFIX)) is not None:
         raise illegal_argument(
             f"[{name}] holds dead letters and is read only: write to [{name.removesuffix(DEAD_SUFFIX)}]"

@@ -4,9 +4,21 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pipeline.catalog.commands import AddFields, Command, CreateIndex, DeleteIndex, PutMapping, PutSettings
+from pipeline.catalog.commands import (
+    AddFields,
+    AliasAction,
+    ChangeAliases,
+    Command,
+    CreateIndex,
+    DeleteIndex,
+    PutMapping,
+    PutSettings,
+    PutTemplate,
+    RemoveTemplate,
+    SetClosed,
+)
 from pipeline.catalog.fold import Outcome, fold
-from pipeline.catalog.state import CatalogState
+from pipeline.catalog.state import CatalogState, Template
 
 TEXT = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}
 LONG = {"type": "long"}
@@ -58,6 +70,11 @@ WILD_MAPPINGS = st.dictionaries(
     st.sampled_from(["properties", "dynamic", "_source", "_meta", "x"]), JSON, max_size=3
 ) | st.builds(lambda field: {"properties": {"a": field}}, JSON)
 MAPPINGS = st.builds(lambda fields: {"properties": fields}, FIELDS) | WILD_MAPPINGS
+ALIASES = st.sampled_from(["one", "x", "y", "Z", "_z"])
+ALIAS_BODIES = st.sampled_from([{}, {"is_write_index": True}, {"filter": {"match_all": {}}}, {"routing": 1}, {"zz": 1}])
+KINDS = st.sampled_from(["template", "index_template", "component_template"])
+PATTERNS = st.lists(st.sampled_from(["o*", "*e", "two", "*"]), max_size=2)
+COMPONENTS = st.lists(ALIASES, max_size=1)
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(
         CreateIndex,
@@ -67,6 +84,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         partitions=st.integers(1, 3),
         settings=st.sampled_from([{}, {"mapping.total_fields.limit": "3"}]),
         mappings=MAPPINGS,
+        aliases=st.dictionaries(ALIASES, ALIAS_BODIES, max_size=2),
     ),
     st.builds(DeleteIndex, uuid=UUIDS),
     st.builds(PutMapping, uuid=UUIDS, mappings=MAPPINGS),
@@ -78,4 +96,20 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         ),
     ),
     st.builds(AddFields, uuid=UUIDS, fields=FIELDS, partition=st.integers(0, 1), offset=st.integers(0, 5)),
+    st.builds(SetClosed, uuid=UUIDS, closed=st.booleans()),
+    st.builds(
+        ChangeAliases,
+        st.lists(
+            st.builds(
+                AliasAction,
+                kind=st.sampled_from(["add", "remove", "remove_index", "x"]),
+                uuid=UUIDS,
+                alias=ALIASES,
+                body=ALIAS_BODIES,
+            ),
+            max_size=3,
+        ),
+    ),
+    st.builds(PutTemplate, st.builds(Template, kind=KINDS, name=ALIASES, patterns=PATTERNS, composed_of=COMPONENTS)),
+    st.builds(RemoveTemplate, template=ALIASES, of_kind=KINDS),
 )

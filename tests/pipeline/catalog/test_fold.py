@@ -29,6 +29,19 @@ def test_every_log_folds_to_one_valid_state(log: list[Command]) -> None:
         for index in state.indices.values():
             check(index)
             assert (index.uuid, 1) in state.versions
+        check_names(state)
+
+
+def check_names(state: CatalogState) -> None:
+    """The table of aliases is what the indices say, no alias is an index, and one index at most is written to."""
+    said: dict[str, list[str]] = {}
+    for name in sorted(state.indices):
+        for alias in state.indices[name].aliases:
+            said.setdefault(alias, []).append(name)
+    assert {alias: list(names) for alias, names in state.aliases.items()} == said
+    assert not said.keys() & state.indices.keys()
+    for alias, names in said.items():
+        assert sum(bool(state.indices[n].aliases[alias].is_write_index) for n in names) <= 1
 
 
 def check(index: IndexState) -> None:

@@ -108,7 +108,7 @@ async def test_analyze(client: Client) -> None:
             400,
             "illegal_argument_exception",
         ),
-        ("PUT", "/b", {"aliases": {"x": {}}}, 400, "illegal_argument_exception"),
+        ("PUT", "/b", {"aliases": {"x": {"y": 1}}}, 400, "illegal_argument_exception"),
         ("DELETE", "/none", None, 404, "index_not_found_exception"),
         ("GET", "/none", None, 404, "index_not_found_exception"),
         ("GET", "/none/_mapping", None, 404, "index_not_found_exception"),

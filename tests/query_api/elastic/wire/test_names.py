@@ -58,5 +58,5 @@ def test_what_is_missing(node: FakeNode, expression: str, options: Options, code
 def test_missing_names_may_be_passed_over(node: FakeNode) -> None:
     """ignore_unavailable leaves them out; wildcards can be switched off, or see hidden indices."""
     assert [t.name for t in resolve(node, "zz,a1", Options(ignore_unavailable=True))] == ["a1"]
-    assert resolve(node, "*", Options(wildcards=False)) == []
+    assert resolve(node, "*", Options(open=False)) == []
     assert len(resolve(node, "*", Options(hidden=True))) == 4

@@ -90,13 +90,20 @@ def test_no_newline_at_the_end() -> None:
         ({"create": {"_id": "1", "version": 3, "version_type": "external"}}, "action_request_validation"),
         ({"index": {"_id": "1", "version_type": "x"}}, "illegal_argument"),
         ({"index": {"_id": "1", "pipeline": "p"}}, "illegal_argument"),
-        ({"index": {"_id": "1", "require_alias": True}}, "index_not_found"),
     ],
 )
 def test_one_bad_action_is_refused_alone(line: dict[str, Any], code: str) -> None:
     """The other actions of the request go on."""
     found = parse_bulk(body(line, {}, {"index": {"_id": "good"}}, {}), Defaults("d"))
     assert {row: e.code for row, e in found.refused.items()} == {0: code}
+
+
+def test_rows_that_demand_an_alias_are_told() -> None:
+    """Of a line, or of the whole request; a line may say no."""
+    actions = body({"index": {"_id": "1", "require_alias": True}}, {}, {"index": {"_id": "2"}}, {})
+    assert parse_bulk(actions, Defaults("d")).aliased == {0}
+    actions = body({"index": {"_id": "1", "require_alias": False}}, {}, {"index": {"_id": "2"}}, {})
+    assert parse_bulk(actions, Defaults("d", require_alias=True)).aliased == {1}
 
 
 lines = st.one_of(
