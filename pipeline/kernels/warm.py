@@ -29,6 +29,7 @@ WARM_STAGES: tuple[tuple[str, ...], ...] = (
         "pipeline.search.warm:warm_positions",
         "pipeline.segments.digest_kernels:warm",
         "pipeline.segments.ids:warm",
+        "pipeline.segments.chunks.encodings:warm",
         "pipeline.kernels.warm:warm_shared",
         "pipeline.materialise.decisions.decide_kernels:warm",
     ),

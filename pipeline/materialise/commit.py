@@ -186,7 +186,7 @@ def _install_placed(machine: Materialiser, taken: Snapshot) -> None:
     for at, (place, reader) in taken.placed.items():
         segment = _live(machine, taken.segments[at])
         if segment is not None:
-            segment.stored, segment.reader, segment.nbytes = place, reader, place.nbytes
+            segment.stored, segment.reader, segment.nbytes = place, reader, place.stored_bytes
 
 
 def _live(machine: Materialiser, taken: SegmentSnapshot) -> LiveSegment | None:
@@ -214,7 +214,7 @@ def restore(machine: Materialiser, store: SegmentStore, manifest: Manifest) -> L
         reader = SegmentReader(live.stored.meta, store.reader_arrays(live.stored))
         alive = store.read_alive(live)
         ordinal = segments.next_ordinal()
-        segment = segments.add(ordinal, reader, live.stored.nbytes, alive)
+        segment = segments.add(ordinal, reader, live.stored.stored_bytes, alive)
         segment.stored, segment.stored_alive, segment.stored_deletes = live.stored, live.alive, segment.deletes
         if segments is machine.segments:
             machine.ids.load_segment(

@@ -79,7 +79,7 @@ def install_merge(machine: Materialiser, segments: LiveSegments, ledger: Ledger,
                 segments.next_ordinal(),
                 done.reader,
                 np.ones(done.reader.meta.documents, np.bool_),
-                done.stored.nbytes,
+                done.stored.stored_bytes,
                 stored=done.stored,
             )
             _kill_late(new, live, done)

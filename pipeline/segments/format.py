@@ -47,6 +47,7 @@ starts             int64[n + 1]      values of document d = [starts[d], starts[d
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
@@ -60,6 +61,14 @@ FORMAT_VERSION: Final = 1
 BLOCK_POSTINGS: Final = 128
 SOURCE_BLOCK_DOCS: Final = 64
 NO_ORDINAL: Final = 0xFFFFFFFF
+
+
+class Encoding(StrEnum):
+    """How the chunks of an array lie in the store; the values are stored."""
+
+    RAW = ""  # as they are: what is packed or compressed already
+    ZSTD = "zstd"  # each as one zstd frame: strings
+    DELTAS = "deltas"  # whole numbers: differences, byte by byte (``chunks.encode_kernels``), as one zstd frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from pipeline.segments.format import SegmentMeta
+from pipeline.segments.format import Encoding, SegmentMeta
 from schemas.errors import conflict, damaged
 from schemas.ids import LogOffset, PartitionId, SchemaVersion, SegmentId, TopicName
 
 MANIFEST_VERSION: Final = 1
-DESCRIPTOR_VERSION: Final = 1
+DESCRIPTOR_VERSION: Final = 2  # 2: arrays have encodings; without, they are raw
 MANIFEST_MAGIC: Final = b"SDMF"
 DESCRIPTOR_MAGIC: Final = b"SDSG"
 FRAME_BYTES: Final = 9
@@ -46,17 +46,24 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class StoredArray:
-    """An array as it lies in the store: chunk i holds bytes [i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES) and has ``crcs[i]``."""
+    """An array as it lies in the store: chunk i holds bytes [i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES), encoded, and has ``crcs[i]``."""
 
     name: str
     dtype: str  # numpy's, with byte order: "<i8"
     shape: tuple[int, ...]
     crcs: tuple[int, ...]
+    encoding: Encoding = Encoding.RAW
+    encoded_bytes: int = -1  # of all chunks; -1: as many as the array has
 
     @property
     def nbytes(self) -> int:
         """Bytes of the array."""
         return prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of its chunks."""
+        return self.nbytes if self.encoded_bytes < 0 else self.encoded_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +75,13 @@ class StoredSegment:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays."""
+        """Bytes of all arrays, loaded."""
         return sum(array.nbytes for array in self.arrays)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of all chunks."""
+        return sum(array.stored_bytes for array in self.arrays)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from pipeline.segments.chunks.arrays import StoredArrays
 from pipeline.segments.chunks.cache import ArrayCache
 from pipeline.segments.chunks.damage import Damage
 from pipeline.segments.chunks.deletions import pack_alive, packed_bytes, unpack_alive
+from pipeline.segments.chunks.encodings import choose
 from pipeline.segments.chunks.keys import (
     BLOB,
     CHUNK,
@@ -169,8 +170,10 @@ class SegmentStore:
         arrays = []
         for name, array in data.arrays.items():
             flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            crcs = put_chunks(writer, partial(chunk_key, segment, name), flat)
-            arrays.append(StoredArray(name, array.dtype.str, tuple(map(int, array.shape)), crcs))
+            encoding, key_of = choose(name, array.dtype, flat), partial(chunk_key, segment, name)
+            crcs, nbytes = put_chunks(writer, key_of, flat, encoding, array.dtype.itemsize)
+            shape = tuple(map(int, array.shape))
+            arrays.append(StoredArray(name, array.dtype.str, shape, crcs, encoding, nbytes))
         meta = replace(data.meta, fields=tuple(data.meta.fields))
         stored = StoredSegment(meta, tuple(arrays))
         descriptor = encode_segment(stored)
@@ -254,7 +257,7 @@ class SegmentStore:
 
     def _put_blob(self, writer: BatchWriter, data: NDArray[np.uint8]) -> BlobRef:
         blob = self._new_id()
-        return BlobRef(blob, len(data), put_chunks(writer, partial(blob_key, blob), data))
+        return BlobRef(blob, len(data), put_chunks(writer, partial(blob_key, blob), data)[0])
 
     # ------------------------------------------------------------------ read
 
@@ -312,7 +315,7 @@ class SegmentStore:
     def reclaim(self) -> bool:
         """Give the space of dropped segments back where it is more than what is live; whether it did. From any thread, may take seconds."""
         manifest = self._manifest
-        live = 0 if manifest is None else sum(one.stored.nbytes for one in manifest.segments)
+        live = 0 if manifest is None else sum(one.stored.stored_bytes for one in manifest.segments)
         if self._store.disk_bytes() <= 2 * live + WASTE_BYTES_MIN:
             return False
         self._store.compact()

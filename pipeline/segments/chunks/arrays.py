@@ -80,7 +80,10 @@ class StoredArrays(Mapping[str, Array]):
         segment = self._stored.meta.id
         key_of = partial(chunk_key, segment, array.name)
         what = f"array {array.name} of segment {segment}"
-        data = read_chunks(self._store, key_of, array.crcs, array.nbytes, what=what)
+        itemsize = np.dtype(array.dtype).itemsize
+        data = read_chunks(
+            self._store, key_of, array.crcs, array.nbytes, what=what, encoding=array.encoding, itemsize=itemsize
+        )
         return frozen(data.view(array.dtype).reshape(array.shape))
 
     def _chunk(self, array: StoredArray, number: int) -> NDArray[np.uint8]:
@@ -94,6 +97,7 @@ class StoredArrays(Mapping[str, Array]):
                 array.crcs[number : number + 1],
                 min(CHUNK_BYTES, array.nbytes - start),
                 what=f"array {array.name} from byte {start} of segment {segment}",
+                encoding=array.encoding,
             )
 
         return self._read(CacheKey(self._space, segment, array.name, number), load)

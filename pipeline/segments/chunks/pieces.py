@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.rocks.ports import Store, WriteBatch
+from pipeline.segments.chunks.encodings import decode, encode
+from pipeline.segments.format import Encoding
 from schemas.errors import SedimentError, damaged
 from schemas.limits import CHUNK_BYTES, READABLE_PAD_BYTES, WRITE_BATCH_BYTES_MAX
 
@@ -43,14 +45,17 @@ class BatchWriter:
             self._store.write(WriteBatch(puts=puts))
 
 
-def put_chunks(writer: BatchWriter, key_of: KeyOf, data: U8) -> tuple[int, ...]:
-    """Put uint8[n] in chunks and return their checksums."""
-    checksums = []
+def put_chunks(
+    writer: BatchWriter, key_of: KeyOf, data: U8, encoding: Encoding = Encoding.RAW, itemsize: int = 1
+) -> tuple[tuple[int, ...], int]:
+    """Put uint8[n] in chunks; their checksums, and the bytes that are stored. Both are of the chunks as they are stored."""
+    checksums, nbytes = [], 0
     for number, start in enumerate(range(0, len(data), CHUNK_BYTES)):
-        chunk = data[start : start + CHUNK_BYTES].tobytes()
+        chunk = encode(data[start : start + CHUNK_BYTES], encoding, itemsize)
         checksums.append(zlib.crc32(chunk))
+        nbytes += len(chunk)
         writer.put(key_of(number), chunk)
-    return tuple(checksums)
+    return tuple(checksums), nbytes
 
 
 def padded(length: int) -> U8:
@@ -64,16 +69,24 @@ def padded(length: int) -> U8:
     return whole[READABLE_PAD_BYTES : READABLE_PAD_BYTES + length]
 
 
-def read_chunks(store: Store, key_of: KeyOf, checksums: Sequence[int], length: int, *, what: str) -> U8:
+def read_chunks(  # noqa: PLR0913  what was written, and how
+    store: Store,
+    key_of: KeyOf,
+    checksums: Sequence[int],
+    length: int,
+    *,
+    what: str,
+    encoding: Encoding = Encoding.RAW,
+    itemsize: int = 1,
+) -> U8:
     """uint8[length] (padded) from its chunks. Raises DAMAGED with the name of what is damaged and its chunk."""
     data = padded(length)
     for first in range(0, len(checksums), CHUNKS_PER_READ):
         numbers = range(first, min(first + CHUNKS_PER_READ, len(checksums)))
         for number, chunk in zip(numbers, store.get_many([key_of(i) for i in numbers]), strict=True):
-            target = data[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]
-            if chunk is None or len(chunk) != len(target) or zlib.crc32(chunk) != checksums[number]:
+            if chunk is None or zlib.crc32(chunk) != checksums[number]:
                 raise broken(what, number, chunk, store.path)
-            target[:] = np.frombuffer(chunk, np.uint8)
+            decode(chunk, encoding, itemsize, data[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES])
     return data
 
 

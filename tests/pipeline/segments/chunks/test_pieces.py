@@ -20,7 +20,7 @@ def test_bytes_come_back(length: int) -> None:
     store = MemoryStore()
     data = np.random.default_rng(length).integers(0, 256, length, np.uint8)
     writer = BatchWriter(store)
-    crcs = put_chunks(writer, key_of, data)
+    crcs, _ = put_chunks(writer, key_of, data)
     writer.write()
     back = read_chunks(store, key_of, crcs, length, what="x")
     assert np.array_equal(back, data)
@@ -44,7 +44,7 @@ def test_damage_names_the_chunk(damage: str) -> None:
     store = MemoryStore()
     data = np.random.default_rng(1).integers(0, 256, 3 * CHUNK_BYTES, np.uint8)
     writer = BatchWriter(store)
-    crcs = put_chunks(writer, key_of, data)
+    crcs, _ = put_chunks(writer, key_of, data)
     writer.write()
     chunk = store.get(key_of(1))
     assert chunk is not None
