@@ -10,7 +10,7 @@ from starlette.routing import Mount
 from query_api.console.routes import add_console
 from query_api.elastic.admin import analyze, cat, cluster, indices, operations, sediment
 from query_api.elastic.metadata import aliases, blocks, fields, resolution, templates
-from query_api.elastic.reading import search
+from query_api.elastic.reading import point_in_time, scroll, search
 from query_api.elastic.wire.asgi import ElasticApp
 from query_api.elastic.wire.router import Route, Router
 from query_api.elastic.writing import bulk, documents
@@ -34,6 +34,8 @@ def routes() -> list[Route]:
         documents.ROUTES,
         bulk.ROUTES,
         search.ROUTES,
+        scroll.ROUTES,
+        point_in_time.ROUTES,
     )
     return [one for group in groups for one in group]
 

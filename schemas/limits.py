@@ -36,6 +36,9 @@ EXPANSIONS_DEFAULT: Final = 50  # terms that a fuzzy or prefix clause of a text 
 QUERY_DEPTH_MAX: Final = 30  # indices.query.query_string / nested bools
 BUCKETS_MAX: Final = 65_535  # search.max_buckets
 AGGREGATION_DEPTH_MAX: Final = 20
+CONTEXTS_MAX: Final = 500  # open scrolls, and open points in time (search.max_open_scroll_context)
+KEEP_ALIVE_MAX_S: Final = 86_400  # search.max_keep_alive
+SLICES_MAX: Final = 1024  # index.max_slices_per_scroll
 TOTAL_HITS_DEFAULT: Final = 10_000  # track_total_hits counts exactly up to here
 HIGHLIGHT_BYTES_MAX: Final = 1_000_000  # index.highlight.max_analyzed_offset
 

@@ -181,6 +181,14 @@ class Ids(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slice(Node):
+    """One of ``of`` parts of the documents, by their ids (murmur2); constant score."""
+
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bool(Node):
     """Clauses combined; without must, filter or minimum_should_match at least one should clause must match."""
 
@@ -348,5 +356,5 @@ def expands(request: SearchRequest) -> bool:
 __all__ = [
     "AcrossFields", "Bool", "Boosting", "ConstantScore", "DisMax", "DocValueField", "Exists", "Fuzzy", "HighlightField", "Ids", "Match",
     "MatchAll", "MatchBoolPrefix", "MatchNone", "MatchPhrase", "MatchPhrasePrefix", "MultiMatch", "Node", "Operator", "Prefix", "Range",
-    "Regexp", "Scalar", "SearchRequest", "SortKey", "SourceFilter", "Term", "Terms", "Wildcard", "expands",
+    "Regexp", "Scalar", "SearchRequest", "Slice", "SortKey", "SourceFilter", "Term", "Terms", "Wildcard", "expands",
 ]  # fmt: skip

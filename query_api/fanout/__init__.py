@@ -1,6 +1,7 @@
 """One question to many partitions, one answer back.
 
 ``ports``: what a partition can be asked.
+``contexts``: points in time that are kept between requests.
 ``services``: what the composition root gives to the dialects.
 ``lookup``: documents by id.
 ``freshness``: how far each partition is.

@@ -24,6 +24,8 @@ from schemas.query import Bool, Node, SearchRequest, expands
 from schemas.results import FetchedHit, QueryResult, RowHit, Statistics
 
 T = TypeVar("T")
+SHARD_DOC = "_shard_doc"  # the sort key that orders equal hits: by view, then by the offset of the record
+PLACE_SHIFT = 48  # bits of an offset in a place; as in ``pipeline.search.sort``
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,12 @@ class Searched:
     searchers: Sequence[PartitionSearcher]
     filter: Node | None = None
 
-    def request(self, request: SearchRequest) -> SearchRequest:
-        """What this index is asked."""
-        if self.filter is None:
-            return request
-        return replace(request, query=Bool(must=(request.query,), filter=(self.filter,)))
+
+def narrowed(request: SearchRequest, condition: Node | None) -> SearchRequest:
+    """The request on the documents that a filter leaves; their scores stay as they are."""
+    if condition is None:
+        return request
+    return replace(request, query=Bool(must=(request.query,), filter=(condition,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,11 @@ class View:
     partition: int
     view: PointInTime
     request: SearchRequest
+    ordinal: int = 0  # among all views of the search
+
+    def asking(self, request: SearchRequest) -> "View":
+        """The same state, asked something else. ``search_after`` may hold the place of a hit among all views (``_shard_doc``)."""
+        return replace(self, request=_from_here(request, self.partition, self.ordinal))
 
 
 @dataclass(slots=True)
@@ -161,7 +169,7 @@ class Scatter:
                 span.set_attribute("hits", found.total)
         if self.metrics is not None:
             self.metrics.observe(names.PARTITION_SEARCH_SECONDS, self.monotonic() - started, index=v.index)
-        return found
+        return _placed(found, v)
 
     def _aggregations(self, results: Sequence[QueryResult], request: SearchRequest) -> Mapping[str, Any]:
         if not request.aggregations:
@@ -178,14 +186,14 @@ class Scatter:
         """The newest state of every partition; one that cannot be asked is among the failures."""
         found: list[View] = []
         for place, one in enumerate(indices):
-            asked = one.request(request)
+            asked = narrowed(request, one.filter)
             for searcher in one.searchers:
                 try:
                     view = searcher.view()
                 except SedimentError as error:
                     self.failures.append(Failure(one.name, searcher.partition, error))
                 else:
-                    found.append(View(place, one.name, searcher.partition, view, asked))
+                    found.append(View(place, one.name, searcher.partition, view, asked, len(found)).asking(asked))
         return found
 
     def _check_any(self, alive: Sequence[Any], count: int, phase: str) -> None:
@@ -251,6 +259,37 @@ class Scatter:
             if not quiet:  # the query step will meet the same error, and says it once
                 self.failures.append(Failure(v.index, v.partition, error))
             return None
+
+
+def _place_key(request: SearchRequest) -> int | None:
+    """Which sort key is the place of a document among all views."""
+    return next((i for i, key in enumerate(request.sort) if key.field == SHARD_DOC), None)
+
+
+def _placed(result: QueryResult, view: View) -> QueryResult:
+    """The result with the places of its hits among all views, where hits are sorted by them: a partition knows its own number only."""
+    at = _place_key(view.request)
+    if at is None:
+        return result
+    hits = [h._replace(sort=(*h.sort[:at], _place(view.ordinal, h.offset), *h.sort[at + 1 :])) for h in result.hits]
+    return replace(result, hits=hits)
+
+
+def _place(view: int, offset: int) -> int:
+    return (view << PLACE_SHIFT) + offset
+
+
+def _from_here(request: SearchRequest, partition: int, ordinal: int) -> SearchRequest:
+    """``search_after`` as a partition compares: of two hits that are equal but for their places, one view's all come before the
+    next one's.
+    """
+    at = _place_key(request)
+    after = request.search_after
+    if at is None or after is None or len(after) != len(request.sort) or not isinstance(after[at], int):
+        return request
+    view, offset = after[at] >> PLACE_SHIFT, after[at] & ((1 << PLACE_SHIFT) - 1)
+    own = _place(partition, offset) if view == ordinal else 1 << 62 if ordinal < view else -1
+    return replace(request, search_after=(*after[:at], own, *after[at + 1 :]))
 
 
 def needs_scores(request: SearchRequest) -> bool:

@@ -9,6 +9,7 @@ from pipeline.ingest.ports import Indices, Writer
 from pipeline.replay.ports import Operations
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
+from query_api.fanout.contexts import Contexts
 from query_api.fanout.ports import Topology
 from schemas.settings import ServeSettings
 
@@ -70,3 +71,4 @@ class Services:
     monotonic: Callable[[], float] = time.monotonic
     checks: Sequence[Callable[[], Check]] = ()
     operations: Operations | None = None
+    contexts: Contexts = field(default_factory=lambda: Contexts(time.monotonic, wall_clock_ms))

@@ -13,6 +13,7 @@ from pipeline.search.queries.plan import (
     Everything,
     HasValue,
     IdSet,
+    IdSlice,
     NumberSet,
     NumberSpan,
     PhraseScore,
@@ -197,4 +198,5 @@ _DESCRIPTIONS: Mapping[type[Plan], Callable[[Any], str]] = {
     NumberSet: lambda p: f"{p.field}:{{{' '.join(map(str, p.values.tolist()))}}}",
     HasValue: lambda p: " ".join(f"FieldExistsQuery [field={f}]" for f in p.fields),
     IdSet: lambda p: f"_id:({' '.join(map(_text, p.ids))})",
+    IdSlice: lambda p: f"slice {p.number} of {p.of}",
 }

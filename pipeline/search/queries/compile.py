@@ -13,6 +13,7 @@ from pipeline.search.queries.leaves import (
     compile_ids,
     compile_prefix,
     compile_regexp,
+    compile_slice,
     compile_term,
     compile_terms,
     compile_wildcard,
@@ -59,6 +60,7 @@ from schemas.query import (
     Prefix,
     Range,
     Regexp,
+    Slice,
     Term,
     Terms,
     Wildcard,
@@ -79,6 +81,7 @@ _LEAVES: Final[Mapping[type[Node], Callable[[Any, Context, float], Plan]]] = {
     Range: compile_range,
     Exists: compile_exists,
     Ids: compile_ids,
+    Slice: compile_slice,
 }
 
 

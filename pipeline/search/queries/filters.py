@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.analysis.scratch import frozen
+from pipeline.kernels.murmur2_kernels import partitions_of_keys
 from pipeline.kernels.rows import take_rows
 from pipeline.search.kernels.column_kernels import find_ids, keys_of_ids, mark_any_of, mark_span
 from pipeline.search.kernels.score_kernels import documents_of_term
@@ -14,6 +15,7 @@ from pipeline.search.queries.plan import (
     Everything,
     HasValue,
     IdSet,
+    IdSlice,
     Nothing,
     NumberSet,
     NumberSpan,
@@ -176,6 +178,11 @@ def _ids(reader: SegmentReader, plan: IdSet) -> Selection:
     return Selection(reader.meta.documents, find_rows(reader, plan.ids).astype(np.uint32))
 
 
+def _slice(reader: SegmentReader, plan: IdSlice) -> Selection:
+    ids = reader.ids()
+    return Selection(reader.meta.documents, mask=partitions_of_keys(ids.data, ids.starts, plan.of) == plan.number)
+
+
 def find_rows(reader: SegmentReader, ids: Sequence[bytes]) -> NDArray[np.int64]:
     """The rows with these ids, ascending; a segment may hold an id several times (all but one dead)."""
     wanted = ByteColumn.of(list(ids))
@@ -201,4 +208,5 @@ _LEAVES: Final[Mapping[type[Plan], Callable[[SegmentReader, Any], Selection]]] =
     NumberSet: _number_set,
     HasValue: _has_value,
     IdSet: _ids,
+    IdSlice: _slice,
 }

@@ -17,6 +17,7 @@ from pipeline.search.queries.plan import (
     Everything,
     HasValue,
     IdSet,
+    IdSlice,
     Nothing,
     NumberSet,
     NumberSpan,
@@ -42,7 +43,7 @@ from pipeline.search.values import (
 from schemas.errors import illegal_argument, invalid
 from schemas.limits import CLAUSES_MAX, TERMS_QUERY_MAX
 from schemas.mapping import FLOAT_TYPES, INTEGER_TYPES, INVERTED_TYPES, Field, FieldType
-from schemas.query import Exists, Fuzzy, Ids, Prefix, Regexp, Scalar, Term, Terms, Wildcard
+from schemas.query import Exists, Fuzzy, Ids, Prefix, Regexp, Scalar, Slice, Term, Terms, Wildcard
 
 FUZZY_BYTES_MAX: Final = 256
 # Fields that every document has.
@@ -230,6 +231,11 @@ def compile_exists(node: Exists, context: Context, boost: float) -> Plan:
     inside = node.field + "."
     paths = tuple(f.path for f in context.mapping.leaves() if f.path == node.field or f.source.startswith(inside))
     return Constant(HasValue(paths), boost) if paths else Nothing()
+
+
+def compile_slice(node: Slice, context: Context, boost: float) -> Plan:
+    """One part of all documents."""
+    return Constant(IdSlice(node.number, node.of), boost)
 
 
 def compile_ids(node: Ids, context: Context, boost: float) -> Plan:

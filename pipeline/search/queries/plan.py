@@ -235,6 +235,14 @@ class IdSet(Plan):
     ids: Sequence[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class IdSlice(Plan):
+    """Documents whose ids fall into one of ``of`` parts."""
+
+    number: int
+    of: int
+
+
 def scored_leaves(plan: Plan) -> Iterator[TermScore | PhraseScore]:
     """Every part of a plan whose score needs statistics, filters left out."""
     if isinstance(plan, TermScore | PhraseScore):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pipeline.dsl.parse import parse_search
 from pipeline.json_columns.dates import parse_date
 from pipeline.replay.ports import Event, Job, Operations, Redriven
-from query_api.elastic.reading.search import Question, ask
+from query_api.elastic.reading.asking import Question, ask
 from query_api.elastic.wire.call import Call, Reply, token_of
 from query_api.elastic.wire.names import Target, exact
 from query_api.elastic.wire.router import Route, Where, route

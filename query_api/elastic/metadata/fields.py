@@ -7,7 +7,7 @@ from typing import Any, Final
 from pipeline.catalog.state import IndexState
 from pipeline.catalog.templates import matches
 from pipeline.dsl.parse import parse_count
-from query_api.elastic.reading.search import Question, ask, targets_of
+from query_api.elastic.reading.asking import Question, ask, targets_of
 from query_api.elastic.wire.call import Call, Reply
 from query_api.elastic.wire.names import OPTIONS, SEARCHED, Target, options_of
 from query_api.elastic.wire.router import Route, route

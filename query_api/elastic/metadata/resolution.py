@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from query_api.elastic.reading.search import asked, targets_of
+from query_api.elastic.reading.asking import asked, targets_of
 from query_api.elastic.wire.call import Call, Reply
 from query_api.elastic.wire.names import OPTIONS, SEARCHED, Options, Target, options_of, resolve
 from query_api.elastic.wire.router import Route, route

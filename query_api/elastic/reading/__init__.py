@@ -1,5 +1,7 @@
 """What is searched and what a hit shows.
 
+``asking``: one question to the partitions of some indices.
+``keeping``, ``scroll``, ``point_in_time``: one state, asked again and again.
 ``source``: ``_source`` byte for byte, or filtered.
 ``hit_fields``: fields of a hit.
 ``sort_values``: sort values and scores.

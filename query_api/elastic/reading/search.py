@@ -1,30 +1,22 @@
 """Routes that search: _search, _count, _msearch, validate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.dsl.parse import parse_count, parse_search
-from pipeline.telemetry import names
-from query_api.elastic.reading import render
-from query_api.elastic.reading.hit_fields import check_fields
-from query_api.elastic.reading.sort_values import with_search_after
+from query_api.elastic.reading import point_in_time, render, scroll
+from query_api.elastic.reading.asking import Question, ask, targets_of
+from query_api.elastic.reading.keeping import parse_slice
 from query_api.elastic.reading.source import SOURCE_PARAMETERS
 from query_api.elastic.wire import errors
-from query_api.elastic.wire.blocks import Level, check_block
 from query_api.elastic.wire.call import Call, Reply, parse_json, token_of
-from query_api.elastic.wire.names import OPTIONS, SEARCHED, Options, Target, options_of, resolve, searchers_of
+from query_api.elastic.wire.names import OPTIONS, SEARCHED, Options, Target, options_of
 from query_api.elastic.wire.router import Body, Route, route
-from query_api.fanout.ports import PartitionSearcher
-from query_api.fanout.scatter import AllFailedError, Answer, Scatter, Searched
+from query_api.fanout.scatter import Answer
 from query_api.fanout.services import Services
-from schemas.errors import ErrorKind, SedimentError, illegal_argument, invalid
+from schemas.errors import SedimentError, illegal_argument, invalid
 from schemas.limits import RESULT_WINDOW_MAX
-from schemas.query import SearchRequest, SourceFilter
-from schemas.routing import partition_of
 
-NAMES_TRACED = 200  # characters of the indices' names in a span
-_REASONS = {ErrorKind.TIMEOUT: "timeout", ErrorKind.UNAVAILABLE: "unreachable"}
 _AT_LEAST = (
     ("batched_reduce_size", "batchedReduceSize", 2),
     ("pre_filter_shard_size", "preFilterShardSize", 1),
@@ -33,85 +25,20 @@ _AT_LEAST = (
 _MSEARCH_MAX = 1_000  # searches in one _msearch
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is searched, where, and how the answer is written."""
-
-    targets: Sequence[Target]
-    request: SearchRequest
-    parameters: Mapping[str, str]
-
-
 def _window(targets: Sequence[Target]) -> int:
     limits = [t.state.setting("max_result_window", "") for t in targets]
     return min((int(text) if text.isdigit() else RESULT_WINDOW_MAX for text in limits), default=RESULT_WINDOW_MAX)
-
-
-def ask(services: Services, question: Question) -> Answer:
-    """Run one search over all its partitions."""
-    request, parameters = with_search_after(question.request, question.targets), question.parameters
-    check_fields(request, question.targets)
-    if request.stored_fields:
-        request = replace(request, source=SourceFilter())  # what the mapping stores is read from the source
-    indices = [Searched(t.name, asked(services, t, parameters.get("routing")), t.filter()) for t in question.targets]
-    limit_ms = services.settings.limits.search_timeout_ms
-    deadline_ms = limit_ms if request.timeout_ms is None else min(limit_ms, request.timeout_ms)
-    started = services.monotonic()
-    scatter = Scatter(
-        services.pools.partitions,
-        services.monotonic,
-        started + deadline_ms / 1000,
-        typed_keys=parameters.get("typed_keys", "false") != "false",
-        metrics=services.metrics,
-        tracer=services.tracer,
-    )
-    named = ",".join(one.name for one in indices)[:NAMES_TRACED]
-    partitions = sum(len(one.searchers) for one in indices)
-    outcome = "failed"
-    try:
-        with services.tracer.span(names.SPAN_SEARCH, index=named, partitions=partitions):
-            answer = scatter.search(indices, request)
-        outcome = "timed_out" if answer.timed_out else "partial" if answer.failures else "whole"
-    finally:
-        _measure(services, indices, scatter, outcome, started)
-    if answer.failures and parameters.get("allow_partial_search_results") == "false":
-        raise AllFailedError(answer.failures, "query")
-    return answer
-
-
-def _measure(services: Services, indices: Sequence[Searched], scatter: Scatter, outcome: str, started: float) -> None:
-    metrics = services.metrics
-    for one in indices:
-        metrics.add(names.SEARCH_REQUESTS, index=one.name, outcome=outcome)
-        metrics.observe(names.SEARCH_SECONDS, services.monotonic() - started, index=one.name)
-    for failure in scatter.failures:
-        reason = _REASONS.get(failure.error.kind, "error")
-        metrics.add(names.PARTITION_FAILURES, index=failure.index, reason=reason)
-
-
-def asked(services: Services, target: Target, given: str | None) -> Sequence[PartitionSearcher]:
-    """The partitions that a search with such a routing asks."""
-    searchers, routing = searchers_of(services.topology, target), target.routing(given)
-    if routing is None or (not routing and not target.via) or target.dead or not searchers:
-        return searchers
-    wanted = {partition_of(one.encode("utf-8", "replace"), len(searchers)) for one in routing.split(",")}
-    return [s for i, s in enumerate(searchers) if i in wanted]
 
 
 def _targets(services: Services, call: Call) -> list[Target]:
     return targets_of(services, call.path.get("index", "_all"), options_of(call, SEARCHED))
 
 
-def targets_of(services: Services, expression: str, options: Options) -> list[Target]:
-    """The indices that may be searched. Raises ``cluster_block`` for one that may not."""
-    targets = resolve(services.indices, expression, options)
-    for target in targets:
-        check_block(target.state, Level.READ)
-    return targets
-
-
 def _answer(services: Services, question: Question, started: float) -> dict[str, Any]:
-    answer = ask(services, question)
+    return _shown(services, question, ask(services, question), started)
+
+
+def _shown(services: Services, question: Question, answer: Answer, started: float) -> dict[str, Any]:
     took = int((services.monotonic() - started) * 1000)
     return render.search_answer(answer, question.request, question.targets, took=took, parameters=question.parameters)
 
@@ -120,7 +47,11 @@ def search(services: Services, call: Call) -> Reply:
     """Search, sort, aggregate, highlight."""
     started = services.monotonic()
     body = call.json()
-    targets = _targets(services, call)
+    kept, cut = _taken_out(body)
+    context = None if kept is None else point_in_time.named(services, call, kept)
+    if context is not None:
+        point_in_time.tell_ties_apart(context, body)
+    targets = _targets(services, call) if context is None else context.content.targets
     _check_search_parameters(call)
     request = parse_search(
         body,
@@ -128,7 +59,21 @@ def search(services: Services, call: Call) -> Reply:
         parameters=_without_timeout(call),
         result_window_max=_window(targets),
     )
-    return Reply(_answer(services, Question(targets, request, call.parameters), started))
+    question = Question(targets, request, call.parameters)
+    sliced = parse_slice(cut, targets)
+    if context is not None:
+        answer = point_in_time.search(services, context, question, sliced)
+        return Reply({"pit_id": context.id, **_shown(services, question, answer, started)})
+    if call.text("scroll"):
+        return Reply(scroll.begin(services, call, question, sliced, started))
+    if cut is not None:
+        raise illegal_argument("[slice] can only be used with [scroll] or [point-in-time] requests")
+    return Reply(_answer(services, question, started))
+
+
+def _taken_out(body: Any) -> tuple[Any, Any]:
+    """``pit`` and ``slice`` of a body, which say where to search, not for what."""
+    return (body.pop("pit", None), body.pop("slice", None)) if isinstance(body, dict) else (None, None)
 
 
 def _without_timeout(call: Call) -> Mapping[str, str]:
@@ -144,8 +89,6 @@ def _check_search_parameters(call: Call) -> None:
     kind = call.text("search_type", "query_then_fetch")
     if kind not in {"query_then_fetch", "dfs_query_then_fetch"}:
         raise illegal_argument(f"No search type for [{kind}]")
-    if "scroll" in call.parameters:
-        raise illegal_argument("[scroll] is not supported: page with [search_after]")
     for name, shown, low in _AT_LEAST:
         value = call.integer(name)
         if value is not None and value < low:

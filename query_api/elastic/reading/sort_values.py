@@ -79,6 +79,13 @@ def _address(value: bytes) -> str:
     return str(address.ipv4_mapped or address)
 
 
+def given_back(value: Any, key: SortKey, target: Target) -> Any:
+    """A raw sort value of a hit as partitions take it in ``search_after``."""
+    if isinstance(value, bytes) and type_of(key, target) is FieldType.IP:
+        return _address(value)
+    return value
+
+
 def with_search_after(request: SearchRequest, targets: Sequence[Target]) -> SearchRequest:
     """The request with ``search_after`` as the partitions compare: None for what a missing value shows, scores as float32."""
     if not request.search_after or len(request.search_after) != len(request.sort):

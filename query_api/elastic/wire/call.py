@@ -79,16 +79,7 @@ class Call:
     def seconds(self, name: str, default: float) -> float:
         """A duration parameter (``30s``) in seconds."""
         value = self.parameters.get(name)
-        if not value:
-            return default
-        if value == "-1":
-            return default
-        match = _TIME.fullmatch(value)
-        if match is None:
-            raise illegal_argument(
-                f"failed to parse setting [{name}] with value [{value}] as a time value: unit is missing or unrecognized"
-            )
-        return float(match[1]) * _TIME_SECONDS[match[2]]
+        return default if not value or value == "-1" else duration(name, value)
 
     def json(self) -> Any:
         """The body as JSON, None where there is none. Raises ``json_parse``."""
@@ -122,6 +113,16 @@ class Reply:
 
 
 Handler = Callable[[Services, Call], Reply]
+
+
+def duration(name: str, text: str) -> float:
+    """A duration (``30s``) in seconds. Raises ``illegal_argument``."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise illegal_argument(
+            f"failed to parse setting [{name}] with value [{text}] as a time value: unit is missing or unrecognized"
+        )
+    return float(match[1]) * _TIME_SECONDS[match[2]]
 
 
 def _int64(text: str) -> int:

@@ -140,7 +140,6 @@ async def test_validate(full: Client) -> None:
         ("POST", "/a/_search", {"from": 10_000, "size": 1}, 400),
         ("GET", "/a/_search?size=x", None, 400),
         ("GET", "/a/_search?search_type=x", None, 400),
-        ("GET", "/a/_search?scroll=1m", None, 400),
         ("GET", "/a/_search?batched_reduce_size=1", None, 400),
         ("GET", "/a/_search?expand_wildcards=x", None, 400),
         ("GET", "/none/_search", None, 404),
