@@ -5,13 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.routing import Mount
 
 from query_api.console.routes import add_console
 from query_api.elastic.admin import analyze, cat, cluster, indices, operations, sediment
 from query_api.elastic.metadata import aliases, blocks, fields, resolution, templates
 from query_api.elastic.reading import point_in_time, scroll, search
-from query_api.elastic.wire.asgi import ElasticApp
+from query_api.elastic.wire.asgi import ElasticApp, Receive, Scope, Send
 from query_api.elastic.wire.router import Route, Router
 from query_api.elastic.writing import bulk, documents
 from query_api.fanout.services import Check, Pools, Services
@@ -40,7 +39,23 @@ def routes() -> list[Route]:
     return [one for group in groups for one in group]
 
 
-def build_app(services: Services) -> FastAPI:
+class Front:
+    """The application: FastAPI has its few pages, and start and end; what is the dialect's goes there at once, since the
+    layers of a framework cost more than a short search.
+    """
+
+    def __init__(self, pages: FastAPI, elastic: ElasticApp) -> None:
+        self.pages = pages
+        self.elastic = elastic
+        self._paths = frozenset(getattr(one, "path", "") for one in pages.router.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the lifespan."""
+        to_dialect = scope["type"] == "http" and scope["path"] not in self._paths
+        await (self.elastic if to_dialect else self.pages)(scope, receive, send)
+
+
+def build_app(services: Services) -> Front:
     """The application. The composition root that made the services closes them; the thread pools end with the application."""
 
     @asynccontextmanager
@@ -50,9 +65,8 @@ def build_app(services: Services) -> FastAPI:
 
     app = FastAPI(title="Sediment", version=services.version, lifespan=lifespan, docs_url=None, redoc_url=None)
     add_console(app)
-    app.router.routes.append(Mount("/", ElasticApp(services, Router(routes()))))
     app.openapi = lambda: openapi(services.version)  # type: ignore[method-assign]  # FastAPI's documented way
-    return app
+    return Front(app, ElasticApp(services, Router(routes())))
 
 
 def openapi(version: str) -> dict[str, Any]:
@@ -73,4 +87,4 @@ def openapi(version: str) -> dict[str, Any]:
     return {"openapi": "3.1.0", "info": {"title": "Sediment", "version": version}, "paths": paths}
 
 
-__all__ = ["Check", "Pools", "Services", "build_app", "openapi", "routes"]
+__all__ = ["Check", "Front", "Pools", "Services", "build_app", "openapi", "routes"]

@@ -20,6 +20,7 @@ from schemas.settings import ServeSettings
 
 READY: Final = "ready {url}"
 DRAIN_S: Final = 10
+KEEP_ALIVE_S: Final = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +165,20 @@ def _listen(settings: ServeSettings, running: RunningNode) -> int:
     import uvicorn
 
     from query_api.app import build_app
+    from query_api.elastic.wire.protocol import protocol_of
 
+    app = build_app(running.services)
     config = uvicorn.Config(
-        build_app(running.services),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,
         loop="uvloop",
-        http="httptools",
+        http=protocol_of(app.elastic),
+        proxy_headers=False,  # nobody asks where a request came from
+        # clients keep connections for their next burst, and a request that meets a closing one fails
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
         server_header=False,
     )

@@ -11,7 +11,7 @@ from query_api.elastic.reading.source import SOURCE_PARAMETERS
 from query_api.elastic.wire import errors
 from query_api.elastic.wire.call import Call, Reply, parse_json, token_of
 from query_api.elastic.wire.names import OPTIONS, SEARCHED, Options, Target, options_of
-from query_api.elastic.wire.router import Body, Route, route
+from query_api.elastic.wire.router import Body, Route, Where, route
 from query_api.fanout.scatter import Answer
 from query_api.fanout.services import Services
 from schemas.errors import SedimentError, illegal_argument, invalid
@@ -201,10 +201,10 @@ _MSEARCH = {
     "max_concurrent_shard_requests", "ccs_minimize_roundtrips", "cancel_after_time_interval",
 }  # fmt: skip
 ROUTES: Sequence[Route] = (
-    route("GET POST", "/_search", search, _SEARCH),
-    route("GET POST", "/{index}/_search", search, _SEARCH),
-    route("GET POST", "/_count", count, _QUERY),
-    route("GET POST", "/{index}/_count", count, _QUERY),
+    route("GET POST", "/_search", search, _SEARCH, where=Where.QUICK),
+    route("GET POST", "/{index}/_search", search, _SEARCH, where=Where.QUICK),
+    route("GET POST", "/_count", count, _QUERY, where=Where.QUICK),
+    route("GET POST", "/{index}/_count", count, _QUERY, where=Where.QUICK),
     route("GET POST", "/_msearch", msearch, _MSEARCH, body=Body.LINES),
     route("GET POST", "/{index}/_msearch", msearch, _MSEARCH, body=Body.LINES),
     route("GET POST", "/_validate/query", validate, _QUERY | {"explain", "rewrite", "all_shards"}),

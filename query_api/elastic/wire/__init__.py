@@ -5,5 +5,7 @@
 ``errors``: error kinds to Elasticsearch's bodies.
 ``names``: index expressions.
 ``blocks``: what may not be done to an index.
+``pace``: how long requests of a shape take.
 ``asgi``: the application: read, run in a thread, answer.
+``protocol``: HTTP on a connection; short requests are answered at once.
 """

@@ -1,11 +1,16 @@
-"""The ASGI application of the Elasticsearch dialect: read the request, run its handler in a thread, write the answer."""
+"""The ASGI application of the Elasticsearch dialect: read the request, run its handler in a thread, write the answer.
+
+Requests that are known to be short are answered on the event loop instead, by ``answer_now``: see ``pace`` and ``protocol``.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from dataclasses import dataclass
+from time import thread_time
+from typing import Any, Final
 
 from pipeline.telemetry import names
 from pipeline.telemetry.tracing import failed
@@ -18,6 +23,7 @@ from query_api.elastic.wire.call import (
     render,
     too_long,
 )
+from query_api.elastic.wire.pace import QUICK_BODY_BYTES_MAX, Pace, shape_of
 from query_api.elastic.wire.router import Body, Match, Route, Router, Where, check_parameters
 from query_api.fanout.services import Services
 from schemas.errors import SedimentError, illegal_argument
@@ -34,8 +40,23 @@ _JSON_TYPES = ("application/json", "application/vnd.elasticsearch+json", "applic
 _LINE_TYPES = ("application/x-ndjson", "application/vnd.elasticsearch+x-ndjson", "application/vnd.opensearch+x-ndjson")
 
 
+PLACES_MAX: Final = 1_024
+_WAITING: Final = frozenset({"refresh", "source"})  # parameters that make a read wait, or hide its body
+
+
 class ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a method and a URL say of a request that may be short: its route, whose parameters were checked."""
+
+    method: str
+    uri: str
+    route: Route
+    path: Mapping[str, str]  # values of the route's placeholders
+    parameters: Mapping[str, str]
 
 
 class ElasticApp:
@@ -45,6 +66,8 @@ class ElasticApp:
         self._services = services
         self._router = router
         self._waiting = 0
+        self._pace = Pace()
+        self._places: dict[tuple[bytes, bytes], Place | None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -71,6 +94,55 @@ class ElasticApp:
         await _send(call, reply, data, send)
         self._observe(template, reply.status, self._services.monotonic() - started)
 
+    # ------------------------------------------------------------------ at once
+
+    def place_of(self, method: bytes, url: bytes) -> Place | None:
+        """Where a request that may be short goes; None for all others, and for those that are wrong. Remembered by URL."""
+        key = (method, url)
+        if key not in self._places:
+            if len(self._places) >= PLACES_MAX:
+                self._places.clear()
+            self._places[key] = self._find_place(method.decode("latin-1"), url)
+        return self._places[key]
+
+    def _find_place(self, method: str, url: bytes) -> Place | None:
+        raw, _, query = url.partition(b"?")
+        try:
+            parameters = parse_query_string(query)
+            found = self._router.find(method, raw.decode("latin-1"))
+            if not isinstance(found, Match) or found.route.where is not Where.QUICK or parameters.keys() & _WAITING:
+                return None
+            check_parameters(found.route, raw.decode("latin-1"), parameters)
+        except SedimentError:
+            return None
+        return Place(method, url.decode("latin-1"), found.route, found.values, parameters)
+
+    def answer_now(
+        self, place: Place, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[int, bytes, bytes] | None:
+        """Status, head and body of the answer, if requests of this shape are known to be short; else None, and nothing was done."""
+        shape = _shape(place.route, place.uri, place.path, body)
+        if not self._pace.is_quick(shape):
+            return None
+        started = self._services.monotonic()
+        named = {k.decode("latin-1"): v.decode("latin-1") for k, v in headers}
+        call = Call(place.method, place.uri, place.uri.partition("?")[0], place.parameters, named, body, place.path)
+        if "content-encoding" in named or _content_type_error(place.route, call) is not None:
+            return None
+        reply, data = self._timed(shape, place.route, call)
+        self._observe(place.route.template, reply.status, self._services.monotonic() - started)
+        head = b"".join([k + b": " + v + b"\r\n" for k, v in _headers(call, reply, data)])
+        return reply.status, head + b"\r\n", data
+
+    def _timed(self, shape: bytes, one: Route, call: Call) -> tuple[Reply, bytes]:
+        """Run the handler and note how long it took."""
+        begin = thread_time()
+        answer = self._traced(one, call)
+        self._pace.note(shape, thread_time() - begin)
+        return answer
+
+    # ------------------------------------------------------------------ in a thread
+
     async def _answer(self, found: Match, call: Call, receive: Receive) -> tuple[Reply, bytes]:
         check_parameters(found.route, call.route_path, call.parameters)
         call.path = found.values
@@ -93,6 +165,9 @@ class ElasticApp:
         try:
             context = copy_context()
             loop = asyncio.get_running_loop()
+            if one.where is Where.QUICK and len(call.body) <= QUICK_BODY_BYTES_MAX:
+                shape = _shape(one, call.uri, call.path, call.body)
+                return await loop.run_in_executor(pool, context.run, self._timed, shape, one, call)
             return await loop.run_in_executor(pool, context.run, self._traced, one, call)
         finally:
             self._waiting -= 1
@@ -118,6 +193,12 @@ class ElasticApp:
         metrics = self._services.metrics
         metrics.add(names.REST_REQUESTS, dialect=DIALECT, route=template, status=f"{status // 100}xx")
         metrics.observe(names.REST_SECONDS, seconds, dialect=DIALECT, route=template)
+
+
+def _shape(one: Route, uri: str, path: Mapping[str, str], body: bytes) -> bytes:
+    """Requests for the documents of an index are alike, whatever their ids."""
+    where = f"{one.template} {path.get('index', '')}?{uri.partition('?')[2]}"
+    return shape_of(where.encode("utf-8", "surrogatepass"), body)
 
 
 def _raw_path(scope: Scope) -> str:
@@ -210,14 +291,17 @@ def _rendered(reply: Reply, call: Call) -> tuple[Reply, bytes]:
 
 
 async def _send(call: Call, reply: Reply, data: bytes, send: Send) -> None:
-    headers = [
+    await send({"type": "http.response.start", "status": reply.status, "headers": _headers(call, reply, data)})
+    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else data})
+
+
+def _headers(call: Call, reply: Reply, data: bytes) -> list[tuple[bytes, bytes]]:
+    return [
         (b"content-type", reply.content_type.encode()),
-        (b"content-length", str(len(data)).encode()),
+        (b"content-length", b"%d" % len(data)),
         (PRODUCT[0].encode(), PRODUCT[1].encode()),
         *_extra(reply.headers, call),
     ]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else data})
 
 
 def _extra(headers: Mapping[str, str], call: Call) -> list[tuple[bytes, bytes]]:

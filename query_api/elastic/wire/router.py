@@ -12,10 +12,13 @@ SIMILAR = 0.5  # a parameter at least so similar is suggested
 
 
 class Where(Enum):
-    """Which threads run a handler: those that search, those that wait for writes."""
+    """What runs a handler: the threads that search, those that wait for writes; QUICK: the event loop while the request is expected
+    to be short, else as SEARCH, for handlers that neither wait nor write.
+    """
 
     SEARCH = "search"
     WRITE = "write"
+    QUICK = "quick"
 
 
 class Body(Enum):

@@ -331,8 +331,8 @@ ROUTES: Sequence[Route] = (
     route("PUT POST", "/{index}/_create/{id}", create_document, _WRITE, where=Where.WRITE),
     route("DELETE", "/{index}/_doc/{id}", delete_document, _WRITE, where=Where.WRITE),
     route("POST", "/{index}/_update/{id}", update_document, _WRITE | {"retry_on_conflict", "lang"}, where=Where.WRITE),
-    route("GET", "/{index}/_doc/{id}", get_document, _READ),
-    route("GET", "/{index}/_source/{id}", get_source, _READ),
+    route("GET", "/{index}/_doc/{id}", get_document, _READ, where=Where.QUICK),
+    route("GET", "/{index}/_source/{id}", get_source, _READ, where=Where.QUICK),
     route("GET POST", "/_mget", mget, _READ),
     route("GET POST", "/{index}/_mget", mget, _READ),
 )
