@@ -6,6 +6,7 @@
 ``rejects``: why a document cannot be indexed, in words.
 ``paths``: what each JSON path means under a mapping.
 ``dates``: dates by format, read and written.
+``date_texts``: columns of dates, written.
 ``addresses``: IP addresses.
 ``conversions``: the leaves of one field to its column, type by type.
 ``inference``: fields that the mapping does not know.

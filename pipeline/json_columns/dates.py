@@ -81,12 +81,15 @@ def parse_date(text: str, form: str, *, round_up: bool = False) -> int:
     raise illegal_argument(f"failed to parse date field [{text}] with format [{form}]")
 
 
-def format_date(milliseconds: int, form: str) -> str:
-    """One date in the first alternative of a format, in UTC."""
+def format_date(milliseconds: int, form: str, offset: int = 0) -> str:
+    """One date in the first alternative of a format, in a zone that is ``offset`` ms from UTC.
+
+    Epoch formats are of UTC, and show fractions of their unit as far as there are any. ``date_texts`` does whole columns.
+    """
     steps = printed(form)
     if steps is None:
-        return str(milliseconds if form.startswith("epoch_millis") else milliseconds // 1000)
-    days, of_day = divmod(milliseconds, DAY_MS)
+        return str(milliseconds) if form.startswith("epoch_millis") else epoch_seconds(milliseconds)
+    days, of_day = divmod(milliseconds + offset, DAY_MS)
     year, month, day = _civil_of_days(days)
     seconds, millis = divmod(of_day, 1000)
     fields = {
@@ -95,10 +98,29 @@ def format_date(milliseconds: int, form: str) -> str:
         Unit.HALF: seconds // 43200, Unit.MONTH_NAME: month, Unit.WEEKDAY_NAME: (days + 3) % 7,
         Unit.DAY_OF_YEAR: days - int(days_of_civil(year, 1, 1)) + 1,
     }  # fmt: skip
-    return b"".join(_print(step, fields) for step in steps).decode()
+    return b"".join(_print(step, fields, offset) for step in steps).decode()
 
 
-def _print(step: Step, fields: dict[Unit, int]) -> bytes:
+def epoch_seconds(milliseconds: int) -> str:
+    """``epoch_second``: with what is left of a second, if anything is."""
+    if not milliseconds % 1000:
+        return str(milliseconds // 1000)
+    whole, rest = divmod(abs(milliseconds), 1000)
+    return f"{'-' if milliseconds < 0 else ''}{whole}.{rest:03d}".rstrip("0")
+
+
+def zone_text(offset: int, step: Step) -> str:
+    """An offset from UTC in ms as a step of a format prints it."""
+    if not offset:
+        return "Z" if step.b else {OFFSET_SHORT: "+00", OFFSET_COLON: "+00:00"}.get(step.a, "+0000")
+    hours, minutes = divmod(abs(offset) // 60_000, 60)
+    sign = "-" if offset < 0 else "+"
+    if step.a == OFFSET_SHORT:
+        return f"{sign}{hours:02d}{f'{minutes:02d}' if minutes else ''}"
+    return f"{sign}{hours:02d}{':' if step.a == OFFSET_COLON else ''}{minutes:02d}"
+
+
+def _print(step: Step, fields: dict[Unit, int], offset: int) -> bytes:
     text = ""
     match step.op:
         case Op.LITERAL:
@@ -112,7 +134,7 @@ def _print(step: Step, fields: dict[Unit, int]) -> bytes:
         case Op.FRACTION:
             text = f"{fields[Unit.NANO]:09d}"[: step.a]
         case Op.ZONE:
-            text = "Z" if step.b else {OFFSET_SHORT: "+00", OFFSET_COLON: "+00:00"}.get(step.a, "+0000")
+            text = zone_text(offset, step)
         case Op.NAME:
             text = _print_name(step, fields)
         case _:

@@ -7,5 +7,6 @@
 ``value_kernels``: leaves of one field to strings and booleans; slices to contiguous columns; lines.
 ``date_programs``: date formats to small programs.
 ``date_kernels``: such programs run over a column.
+``print_kernels``: dates written, a row of characters each.
 ``address_kernels``: IP addresses to 16 bytes.
 """

@@ -113,7 +113,7 @@ def test_rounding_up_fills_what_is_open_with_the_last() -> None:
         ("strict_date_optional_time", "2020-01-02T03:04:05.678Z"),
         ("strict_date_optional_time||epoch_millis", "2020-01-02T03:04:05.678Z"),
         ("epoch_millis", "1577934245678"),
-        ("epoch_second", "1577934245"),
+        ("epoch_second", "1577934245.678"),
         ("yyyy/MM/dd HH:mm:ss", "2020/01/02 03:04:05"),
         ("basic_date_time", "20200102T030405.678Z"),
         ("date_hour_minute", "2020-01-02T03:04"),
