@@ -7,6 +7,7 @@
 ``queries``: one module per kind of query.
 ``statistics``: live counts of terms; the weights that follow for the whole index.
 ``cache``: what is remembered of immutable segments.
+``columns``: what follows from a segment's columns.
 ``sort``: sort keys of documents, and values of ``search_after``.
 ``collect``: the best rows by several keys.
 ``lookup``: one document's row.

@@ -1,4 +1,5 @@
-"""What searches remember of immutable segments and views: counts, filters' masks, whole answers; each in a budget of bytes.
+"""What searches remember of immutable segments and views: counts, filters' masks, facts of columns, whole answers; each in a budget
+of bytes.
 
 Keys begin with the segment's id, and with its ``deletes`` where the value depends on which rows are alive; answers are kept by what a
 view shows (its segments, their deletes, its visible offset). So nothing remembered is ever wrong, and what belongs to segments that
@@ -9,12 +10,11 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import numpy as np
-
 T = TypeVar("T")
 COUNT_BYTES: Final = 256  # about what a key and a number take
 COUNTS_BYTES_MAX: Final = 16 << 20
 MASKS_BYTES_MAX: Final = 96 << 20
+COLUMNS_BYTES_MAX: Final = 64 << 20
 ANSWERS_BYTES_MAX: Final = 16 << 20
 Observer = Callable[[str, str], None]  # cache, outcome (hit, miss): ``telemetry.names.CACHE_LOOKUPS``
 
@@ -90,11 +90,13 @@ class SearchCache:
         *,
         counts_bytes_max: int = COUNTS_BYTES_MAX,
         masks_bytes_max: int = MASKS_BYTES_MAX,
+        columns_bytes_max: int = COLUMNS_BYTES_MAX,
         answers_bytes_max: int = ANSWERS_BYTES_MAX,
         observe: Observer | None = None,
     ) -> None:
         self._counts = _Kept("search_counts", counts_bytes_max, None)
         self._masks = _Kept("search_filters", masks_bytes_max, observe)
+        self._columns = _Kept("search_columns", columns_bytes_max, None)
         self._answers = _Kept("search_answers", answers_bytes_max, observe)
 
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -105,6 +107,10 @@ class SearchCache:
         """A value that takes about ``size`` bytes."""
         return self._masks.get(key, max(size, COUNT_BYTES), compute)
 
+    def get_column(self, key: Hashable, size: int, compute: Callable[[], T]) -> T:
+        """What follows from a segment's column (``columns``), of about ``size`` bytes."""
+        return self._columns.get(key, max(size, COUNT_BYTES), compute)
+
     def get_answer(self, key: Hashable, size_of: Callable[[T], int], compute: Callable[[], T]) -> T:
         """A whole answer, which takes about ``size_of`` it bytes."""
         return self._answers.get(key, size_of, compute)
@@ -112,20 +118,9 @@ class SearchCache:
     @property
     def lookups(self) -> Mapping[str, Lookups]:
         """By cache."""
-        return {kept.name: kept.lookups for kept in (self._counts, self._masks, self._answers)}
+        return {kept.name: kept.lookups for kept in (self._counts, self._masks, self._columns, self._answers)}
 
     @property
     def bytes(self) -> Mapping[str, int]:
         """What each cache holds: ``telemetry.names.CACHE_BYTES``."""
-        return {kept.name: kept.bytes for kept in (self._counts, self._masks, self._answers)}
-
-
-def size_of(value: Any) -> int:
-    """About how many bytes a tree of plain values takes."""
-    if isinstance(value, Mapping):
-        return 64 + sum(size_of(k) + size_of(v) for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return 64 + sum(map(size_of, value))
-    if isinstance(value, np.ndarray):
-        return 64 + int(value.nbytes)
-    return 40 + (len(value) if isinstance(value, str | bytes) else 0)
+        return {kept.name: kept.bytes for kept in (self._counts, self._masks, self._columns, self._answers)}

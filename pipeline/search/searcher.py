@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.search.aggregations.collect import collect_aggregations
-from pipeline.search.cache import SearchCache, size_of
+from pipeline.search.aggregations.partials import owned, size_of
+from pipeline.search.cache import SearchCache
 from pipeline.search.collect import SortedCollector
+from pipeline.search.columns import Columns
 from pipeline.search.fetch import fetch_hits
 from pipeline.search.queries.compile import compile_query
 from pipeline.search.queries.evaluate import SegmentQueries
@@ -103,6 +104,7 @@ class Searcher:
             tuple((s.reader.meta.id, s.deletes) for s in view.segments),
         )  # fmt: skip
         self._segments = [SegmentQueries(i, s, kept) for i, s in enumerate(view.segments)]
+        self._columns = [Columns(s.reader, kept) for s in view.segments]
         self._plans: dict[int, Prepared] = {}
         self._tables: dict[str, FieldTable] = {}
         self._in_order, self._ordered = in_order(self._segments)
@@ -185,9 +187,13 @@ class Searcher:
             return self._query(request, statistics)
 
         def size(result: QueryResult) -> int:
-            return ANSWER_BYTES + len(key[1]) + size_of(result.aggregations)
+            return ANSWER_BYTES + len(key[1]) + sum(map(size_of, result.aggregations.values()))
 
-        return self._kept.get_answer(key, size, lambda: self._query(request, statistics))
+        def look() -> QueryResult:
+            result = self._query(request, statistics)
+            return replace(result, aggregations={name: owned(one) for name, one in result.aggregations.items()})
+
+        return self._kept.get_answer(key, size, look)
 
     def _answer_key(self, request: SearchRequest) -> tuple[Hashable, bytes] | None:
         """Under what an answer is remembered; None where it shows rows, or depends on scores or on the clock."""
@@ -203,13 +209,21 @@ class Searcher:
         plan, weights = bound.plan, bound.weights
         if request.search_after or not is_by_score(request.sort):
             return self._by_keys(request, plan, weights)
-        heap = Heap(request.offset + request.size)
+        k = request.offset + request.size
+        if request.aggregations and not k:
+            found, aggregations = self._every(request, plan, weights, None, scored=False)
+            return self._result(request, found.total, found, None, (), aggregations)
+        heap = Heap(k)
         found = _Found()
-        aggregations: Mapping[str, Any] = {}
+        aggregations = {}
         pruned = self._pruned(request, bound, heap)
         if pruned is None:
-            scored = bool(request.offset + request.size)
-            found, aggregations = self._every(request, plan, weights, heap.push, scored=scored)
+
+            def push(rows: Rows) -> None:
+                if rows.scores is not None:
+                    heap.push(rows.segment, Matches(rows.documents, rows.scores))
+
+            found, aggregations = self._every(request, plan, weights, push, scored=bool(k))
             pruned = found.total
         hits = heap.hits(with_sort=bool(request.sort))
         best = hits[0].score if hits else None
@@ -286,20 +300,20 @@ class Searcher:
     def _by_keys(self, request: SearchRequest, plan: Plan, weights: Weights) -> QueryResult:
         sorters = [Sorter(key, self.view.mapping, self.view.partition, request.now_ms) for key in request.sort]
         k = request.offset + request.size
-        collector = SortedCollector(sorters, max(k, 1), request.search_after)
+        collector = SortedCollector(sorters, max(k, 1), request.search_after, self._columns)
         scored = request.track_scores or any(key.field == "_score" for key in request.sort)
         greatest: list[float] = []
 
-        def add(segment: SegmentQueries, matches: Matches) -> None:
-            if request.track_scores and len(matches):
-                greatest.append(float(matches.scores.max()))
+        def add(rows: Rows) -> None:
+            if request.track_scores and rows.scores is not None and len(rows.scores):
+                greatest.append(float(rows.scores.max()))
             if k:
-                collector.add(Rows(segment, matches.documents, matches.scores if scored else None))
+                collector.add(rows)
 
         found, aggregations = self._every(request, plan, weights, add, scored=scored)
-        rows = collector.ranked() if k else []
+        best = collector.ranked() if k else []
         hits = [
-            RowHit(r.row.segment, r.row.document, r.row.score if scored else None, r.values, r.row.offset) for r in rows
+            RowHit(r.row.segment, r.row.document, r.row.score if scored else None, r.values, r.row.offset) for r in best
         ]
         return self._result(request, found.total, found, max(greatest, default=None), hits, aggregations)
 
@@ -308,7 +322,7 @@ class Searcher:
         request: SearchRequest,
         plan: Plan,
         weights: Weights,
-        add: Callable[[SegmentQueries, Matches], None],
+        add: Callable[[Rows], None] | None,
         *,
         scored: bool,
     ) -> tuple[_Found, Mapping[str, Any]]:
@@ -318,47 +332,48 @@ class Searcher:
         after = None
         if request.post_filter is not None:
             after = expand(self.compile(request.post_filter, request.now_ms), weights.statistics)
-        aggregated: list[NDArray[np.uint32]] = [np.empty(0, np.uint32) for _ in self._segments]
+        counted = bool(request.track_total_hits or request.terminate_after)
+        matched: list[Rows | None] = [None] * len(self._segments)
         for segment in self._in_order:
             if deadline is not None and self._clock() >= deadline:
                 found.timed_out = True
                 break
-            matches = self._matches(segment, request, plan, weights, scored=scored)
-            if request.terminate_after and found.total + len(matches) >= request.terminate_after:
-                left = request.terminate_after - found.total
-                matches = Matches(matches.documents[:left], matches.scores[:left])
+            rows = self._rows(segment, request, plan, weights, scored=scored)
+            if request.terminate_after and found.total + rows.count() >= request.terminate_after:
+                rows = rows.first(request.terminate_after - found.total)
                 found.terminated_early = True
-            aggregated[segment.number] = matches.documents
+            matched[segment.number] = rows
             if after is not None:
-                matches = matches.keep(segment.select(after))
-            found.total += len(matches)
-            add(segment, matches)
+                rows = rows.keep(segment.select(after))
+            if counted:
+                found.total += rows.count()
+            if add is not None:
+                add(rows)
             if found.terminated_early:
                 break
-        return found, self._aggregate(request, aggregated)
+        return found, self._aggregate(request, matched)
 
-    def _matches(
+    def _rows(
         self, segment: SegmentQueries, request: SearchRequest, plan: Plan, weights: Weights, *, scored: bool
-    ) -> Matches:
+    ) -> Rows:
         if not scored and request.min_score is None:
-            documents = self._live(segment, plan).as_documents()
-            return Matches(documents, np.broadcast_to(np.float32(0), len(documents)))
+            return Rows(segment, self._live(segment, plan), None)
         matches = segment.score(plan, weights).keep(segment.alive)
-        if request.min_score is None:
-            return matches
-        enough = matches.scores >= np.float32(request.min_score)
-        return Matches(matches.documents[enough], matches.scores[enough])
+        documents, scores = matches.documents, matches.scores
+        if request.min_score is not None:
+            enough = scores >= np.float32(request.min_score)
+            documents, scores = documents[enough], scores[enough]
+        return Rows(segment, Selection(segment.size, documents), scores)
 
-    def _aggregate(self, request: SearchRequest, documents: list[NDArray[np.uint32]]) -> Mapping[str, Any]:
+    def _aggregate(self, request: SearchRequest, matched: Sequence[Rows | None]) -> Mapping[str, Any]:
         if not request.aggregations:
             return {}
 
-        def evaluate(node: Node, segment: int) -> NDArray[np.uint32]:
-            plan = self._alone(node, request.now_ms)
-            return self._live(self._segments[segment], plan).as_documents()
+        def evaluate(node: Node, segment: int) -> Selection:
+            return self._live(self._segments[segment], self._alone(node, request.now_ms))
 
         partials: Mapping[str, Any] = collect_aggregations(
-            request.aggregations, self.view, documents, evaluate, now_ms=request.now_ms
+            request.aggregations, self.view, matched, evaluate, self._columns, now_ms=request.now_ms
         )
         return partials
 

@@ -16,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.rows import take_rows
+from pipeline.search.columns import EVERYWHERE, Columns, Slots
 from pipeline.search.date_math import DateContext, resolve
+from pipeline.search.kernels.zone_kernels import WHOLE
 from pipeline.search.queries.evaluate import SegmentQueries
+from pipeline.search.queries.selection import Matches, Selection
 from pipeline.search.values import address_of, boolean_of, float_of, text_of
 from pipeline.segments.format import NO_ORDINAL
 from schemas.errors import illegal_argument, invalid
@@ -44,11 +47,45 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Matching documents of one segment, with their scores where those are known."""
+    """Matching documents of one segment; float32 ``scores`` of each, in order, where those are known."""
 
     segment: SegmentQueries
-    documents: NDArray[np.uint32]
+    selection: Selection
     scores: NDArray[np.float32] | None
+
+    @property
+    def documents(self) -> NDArray[np.uint32]:
+        """As a sorted list."""
+        return self.selection.as_documents()
+
+    def count(self) -> int:
+        """How many."""
+        return self.selection.count()
+
+    def first(self, most: int) -> "Rows":
+        """The first so many of them."""
+        scores = None if self.scores is None else self.scores[:most]
+        return Rows(self.segment, Selection(self.selection.size, self.documents[:most]), scores)
+
+    def keep(self, selection: Selection) -> "Rows":
+        """Those that are in the selection too."""
+        if self.scores is None:
+            return Rows(self.segment, self.selection.both(selection), None)
+        kept = Matches(self.documents, self.scores).keep(selection)
+        return Rows(self.segment, Selection(self.selection.size, kept.documents), kept.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """A column by which the best rows are found zone by zone. ``missing`` is the key of rows without a value, already turned around."""
+
+    path: str
+    slots: Slots
+    missing: int
+    shift: int = 0  # what the sort's keys are above the column's
+
+
+DOCUMENT_ORDER: Final = "_doc"  # the path of offsets; no field can have it
 
 
 class Sorter:
@@ -93,6 +130,19 @@ class Sorter:
         )
 
     # ------------------------------------------------------------------ a segment's keys
+
+    def quick(self, segment: SegmentQueries, columns: Columns) -> Quick | None:
+        """The column to look at zone by zone; None where documents have several values, or the keys are none of a column."""
+        if self.key.field in {"_doc", "_shard_doc"}:
+            slots = Slots(segment.reader.offsets(), EVERYWHERE, WHOLE)
+            return Quick(DOCUMENT_ORDER, slots, GREATEST, self._partition << PARTITION_SHIFT)
+        if self._special or self._field is None:
+            return None
+        found = columns.slots(self._field.path)
+        if found is None:
+            return None
+        value = self.comparable(self.key.missing) if self._missing_is_value else None
+        return Quick(self._field.path, found, self.encode(segment, value))
 
     def column(self, rows: Rows) -> Column:
         """The key of each of the documents."""

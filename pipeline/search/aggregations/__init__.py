@@ -1,4 +1,4 @@
 """From matching documents to mergeable partials, and these merged. Packages: ``summaries`` · ``buckets`` · ``metrics``.
 
-``partials`` · ``merge`` · ``fields`` · ``collect``
+``names`` · ``partials`` · ``merge`` · ``fields`` · ``collect``
 """

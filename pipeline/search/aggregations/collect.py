@@ -6,12 +6,15 @@ operations on whole columns, however many buckets there are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.search.aggregations.buckets.histograms import collect_date_histogram, collect_histogram
+from pipeline.search.aggregations.buckets.histograms import (
+    collect_date_histogram,
+    collect_histogram,
+    count_date_histogram,
+)
 from pipeline.search.aggregations.buckets.slots import (
     collect_filter,
     collect_global,
@@ -22,7 +25,11 @@ from pipeline.search.aggregations.buckets.terms import collect_terms, count_term
 from pipeline.search.aggregations.fields import Docs, SegmentScope
 from pipeline.search.aggregations.merge import merge_all
 from pipeline.search.aggregations.metrics.numbers import collect_metric
-from pipeline.search.aggregations.partials import Buckets, Partial, to_wire
+from pipeline.search.aggregations.partials import Buckets, Partial
+from pipeline.search.cache import SearchCache
+from pipeline.search.columns import Columns
+from pipeline.search.queries.selection import Selection, nothing
+from pipeline.search.sort import Rows
 from pipeline.segments.format import SegmentMeta
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView
@@ -42,35 +49,39 @@ from schemas.ids import SegmentId
 from schemas.query import Node
 
 I64 = NDArray[np.int64]
-Rows = NDArray[np.uint32]
 
 
 def collect_aggregations(
     aggregations: Mapping[str, Aggregation],
     view: PartitionView,
-    matches: Sequence[Rows],
-    evaluate: Callable[[Node, int], Rows],
+    matched: Sequence[Rows | None],
+    evaluate: Callable[[Node, int], Selection],
+    columns: Sequence[Columns],
     *,
     now_ms: int,
-) -> dict[str, Any]:
-    """The partials of a partition, as ``partials.to_wire`` makes them.
+) -> dict[str, Partial]:
+    """The partials of a partition.
 
-    ``matches``: per segment the rows (alive, ascending) that the query matches; ``evaluate``: the rows of a
-    segment (by its number in the view) that match a node. Raises ``illegal_argument`` for fields of types an
-    aggregation cannot take.
+    ``matched``: per segment the live rows that the query matches (None: it was not looked at); ``evaluate``: the live rows of a
+    segment (by its number in the view) that match a node. Raises ``illegal_argument`` for fields of types an aggregation cannot take.
     """
     parts = []
     for number, segment in enumerate(view.segments):
 
-        def rows(node: Node, number: int = number) -> Rows:
+        def rows(node: Node, number: int = number) -> Selection:
             return evaluate(node, number)
 
-        scope = SegmentScope(view.index, segment.reader, segment.alive, view.mapping, now_ms, rows)
-        parts.append(_collect_all(aggregations, scope, matches[number]))
+        scope = SegmentScope(view.index, segment.reader, segment.alive, view.mapping, now_ms, rows, columns[number])
+        found = matched[number]
+        parts.append(
+            _collect_all(
+                aggregations, scope, nothing(columns[number].reader.documents) if found is None else found.selection
+            )
+        )
     if not parts:
         # fields are checked, and unmapped ones are said to be so, on an empty partition too
-        parts.append(_collect_all(aggregations, _nothing(view, now_ms), np.zeros(0, np.uint32)))
-    return {name: to_wire(partial) for name, partial in merge_all(parts).items()}
+        parts.append(_collect_all(aggregations, _nothing(view, now_ms), nothing(0)))
+    return merge_all(parts)
 
 
 # A segment without documents or fields.
@@ -78,22 +89,34 @@ EMPTY = SegmentReader(SegmentMeta(SegmentId(""), 0, 0, 0, 0, 0), {})
 
 
 def _nothing(view: PartitionView, now_ms: int) -> SegmentScope:
-    none = np.zeros(0, np.uint32)
-    return SegmentScope(view.index, EMPTY, np.zeros(0, np.bool_), view.mapping, now_ms, lambda _: none)
+    columns = Columns(EMPTY, SearchCache())
+    return SegmentScope(view.index, EMPTY, np.zeros(0, np.bool_), view.mapping, now_ms, lambda _: nothing(0), columns)
 
 
-def _collect_all(aggregations: Mapping[str, Aggregation], scope: SegmentScope, rows: Rows) -> dict[str, Partial]:
+def _collect_all(
+    aggregations: Mapping[str, Aggregation], scope: SegmentScope, selection: Selection
+) -> dict[str, Partial]:
     found: dict[str, Partial] = {}
     docs: Docs | None = None
     for name, agg in aggregations.items():
-        if isinstance(agg, TermsAggregation) and not agg.children:
-            counted = count_terms(name, agg, scope, rows)
-            if counted is not None:
-                found[name] = counted
-                continue
-        docs = rows.astype(np.int64) if docs is None else docs
+        counted = None if agg.children else _count(name, agg, scope, selection)
+        if counted is not None:
+            found[name] = counted
+            continue
+        docs = selection.as_documents().astype(np.int64) if docs is None else docs
         found[name] = _collect(name, agg, scope, docs, np.zeros(len(docs), np.int64), 1)
     return found
+
+
+def _count(name: str, agg: Aggregation, scope: SegmentScope, selection: Selection) -> Partial | None:
+    """An aggregation on the top that has none below, without listing documents; None where there is no such way."""
+    match agg:
+        case TermsAggregation():
+            return count_terms(name, agg, scope, selection)
+        case DateHistogramAggregation():
+            return count_date_histogram(name, agg, scope, selection)
+        case _:
+            return None
 
 
 def _collect(name: str, agg: Aggregation, scope: SegmentScope, docs: Docs, parents: I64, count: int) -> Partial:

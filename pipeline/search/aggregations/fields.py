@@ -7,13 +7,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.kernels.arrays import frozen
+from pipeline.search.aggregations.names import Names
 from pipeline.search.aggregations.partials import Shown
+from pipeline.search.columns import Columns
 from pipeline.search.date_math import DateContext, resolve, zone_of
+from pipeline.search.queries.selection import Selection
 from pipeline.search.values import address_of, boolean_of, decimal_of, text_of
 from pipeline.segments.columns.numbers import Numbers, Ordinals
 from pipeline.segments.columns.terms import Terms
 from pipeline.segments.reader import SegmentReader
-from schemas.errors import SedimentError, illegal_argument
+from schemas.errors import illegal_argument
+from schemas.limits import READABLE_PAD_BYTES
 from schemas.mapping import DATE_FORMAT_DEFAULT, INTEGER_TYPES, NUMBER_TYPES, FieldType, IndexMapping
 from schemas.query import Node
 
@@ -38,6 +43,8 @@ _VALUE_TYPES: Final = {
     "float": "double",
 }
 LONG_MIN, LONG_MAX = -(1 << 63), (1 << 63) - 1
+_PAD: Final = frozen(np.zeros(READABLE_PAD_BYTES, np.uint8))
+_NO_STARTS: Final = frozen(np.zeros(1, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ class SegmentScope:
     alive: NDArray[np.bool_]
     mapping: IndexMapping
     now_ms: int
-    evaluate: Callable[[Node], NDArray[np.uint32]]  # every matching row, ascending
+    evaluate: Callable[[Node], Selection]  # every live row that matches
+    columns: Columns
     masks: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
 
 
@@ -217,31 +225,46 @@ def numbers_of(scope: SegmentScope, source: Source, docs: Docs) -> tuple[I64, ND
 
 
 @dataclass(frozen=True, slots=True)
+class Dictionary:
+    """The terms of a field in a segment, with ``extra`` among them (number ``at``) where a value stands in for missing ones."""
+
+    terms: Terms | None
+    extra: bytes | None = None
+    at: int = 0
+
+    @property
+    def names(self) -> Names:
+        """All of them, in order."""
+        data, starts = (_PAD, _NO_STARTS) if self.terms is None else (self.terms.data, self.terms.starts)
+        if self.extra is None:
+            return Names(data, starts)
+        end = int(starts[-1])
+        longer = np.concatenate([data[:end], np.frombuffer(self.extra, np.uint8), _PAD])
+        numbers = np.insert(np.arange(len(starts) - 1), self.at, len(starts) - 1)
+        return Names(longer, np.append(starts, end + len(self.extra)), numbers)
+
+    def lookup(self, term: bytes) -> int:
+        """The number of a term, -1 where it is not there."""
+        if self.extra == term:
+            return self.at
+        found = -1 if self.terms is None else self.terms.lookup(term)
+        return found + 1 if self.extra is not None and found >= self.at else found
+
+
+def dictionary_of(terms: Terms | None, missing: bytes | None) -> Dictionary:
+    """A segment's terms and the value that stands in for missing ones, if it is none of them."""
+    if missing is None or (terms is not None and terms.lookup(missing) >= 0):
+        return Dictionary(terms)
+    return Dictionary(terms, missing, 0 if terms is None else terms.range(missing, None)[0])
+
+
+@dataclass(frozen=True, slots=True)
 class TermCodes:
-    """The terms of documents: code code[i] for document docs[index[i]]; codes are numbers in ``terms``, one above: ``extra``."""
+    """The terms of documents: document docs[index[i]] has the term codes[i] of ``dictionary``."""
 
     index: I64
     codes: I64
-    terms: Terms | None
-    extra: bytes | None = None
-
-    @property
-    def count(self) -> int:
-        """Codes are below this."""
-        return (self.terms.count if self.terms else 0) + (self.extra is not None)
-
-    def bytes_of(self, codes: I64) -> list[bytes]:
-        """The bytes of each code."""
-        if self.terms is None:
-            return [self.extra or b""] * len(codes)
-        inside = np.minimum(codes, self.terms.count - 1)
-        data = memoryview(self.terms.data)  # type: ignore[arg-type]
-        begins = self.terms.starts[inside].tolist()
-        ends = self.terms.starts[inside + 1].tolist()
-        found = [bytes(data[a:b]) for a, b in zip(begins, ends, strict=True)]
-        for i in np.flatnonzero(codes >= self.terms.count).tolist():
-            found[i] = self.extra or b""
-        return found
+    dictionary: Dictionary
 
 
 def terms_of(scope: SegmentScope, source: Source, docs: Docs) -> TermCodes:
@@ -250,29 +273,19 @@ def terms_of(scope: SegmentScope, source: Source, docs: Docs) -> TermCodes:
     terms = scope.reader.terms(source.path) if column is not None else None
     index, position = spread(column, docs)
     codes = np.zeros(0, np.int64) if column is None else column.ordinals[position].astype(np.int64)
-    extra: bytes | None = None
+    dictionary = dictionary_of(terms, source.missing)
     if source.missing is not None:
         absent = lacking(index, len(docs))
-        at = terms.lookup(source.missing) if terms is not None else -1
-        if at < 0:
-            extra = source.missing
-            at = terms.count if terms is not None else 0
+        if dictionary.extra is not None:
+            codes += codes >= dictionary.at
         index = np.concatenate([index, absent])
-        codes = np.concatenate([codes, np.full(len(absent), at, np.int64)])
-    return TermCodes(index, codes, terms, extra)
+        codes = np.concatenate([codes, np.full(len(absent), dictionary.lookup(source.missing), np.int64)])
+    return TermCodes(index, codes, dictionary)
 
 
 def mask_of(scope: SegmentScope, query: Node) -> NDArray[np.bool_]:
-    """bool[rows]: which rows match a query."""
+    """bool[rows]: which live rows match a query."""
     found = scope.masks.get(id(query))
     if found is None:
-        found = np.zeros(scope.reader.documents, np.bool_)
-        found[scope.evaluate(query)] = True
-        scope.masks[id(query)] = found
+        found = scope.masks[id(query)] = scope.evaluate(query).as_mask()
     return found
-
-
-__all__ = [
-    "ANY_TYPE", "NUMERIC", "TERM_TYPES", "Docs", "SedimentError", "SegmentScope", "Source", "TermCodes", "Wanted", "date_of", "mask_of",
-    "numbers_of", "source_of", "spread", "terms_of",
-]  # fmt: skip

@@ -1,11 +1,12 @@
 """Merging partials: of segments to a partition's, of partitions to an index's. Associative and commutative."""
 
-import operator
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.search.aggregations.names import Names, unite
 from pipeline.search.aggregations.partials import Buckets, Keys, Partial, Shown, Values
 from pipeline.search.aggregations.summaries.sums import Sums, add_sums
 from schemas.errors import invalid
@@ -17,6 +18,8 @@ TOP = np.zeros(1, np.int64)  # the whole is bucket 0 of 1
 
 def merge_all(parts: Sequence[Mapping[str, Partial]]) -> dict[str, Partial]:
     """The top-level aggregations of all parts by name."""
+    if len(parts) == 1:
+        return dict(parts[0])
     return _children([(part, TOP) for part in parts], 1)
 
 
@@ -80,7 +83,7 @@ def _merge_buckets(name: str, parts: Sequence[tuple[Buckets, I64]]) -> Buckets:
     if not filled:
         none = np.zeros(0, np.int64)
         children = _children([(p.children, none) for p, _ in parts], 0)
-        return Buckets(none, parts[0][0].keys[:0], none, shown, children)
+        return Buckets(none, _no_keys(parts[0][0].keys), none, shown, children)
     parents = np.concatenate(
         [np.where(p.parents < 0, p.parents, m[np.maximum(p.parents, 0)] if len(m) else -1) for p, m in filled]
     )
@@ -96,20 +99,22 @@ def _merge_buckets(name: str, parts: Sequence[tuple[Buckets, I64]]) -> Buckets:
     pieces = np.split(numbers, np.cumsum([len(p.parents) for p, _ in parts])[:-1])
     children = _children([(p.children, piece) for (p, _), piece in zip(parts, pieces, strict=True)], len(heads))
     chosen = codes[heads]
-    kept: Keys = [keys[i] for i in chosen.tolist()] if isinstance(keys, list) else keys[chosen]
+    kept: Keys = keys.take(chosen) if isinstance(keys, Names) else keys[chosen]
     return Buckets(parents[heads], kept, np.add.reduceat(counts[order], heads), shown, children)
+
+
+def _no_keys(keys: Keys) -> Keys:
+    return keys.take(np.zeros(0, np.int64)) if isinstance(keys, Names) else keys[:0]
 
 
 def _coded(name: str, parts: Sequence[Keys]) -> tuple[I64, Keys]:
     """The keys of all parts as numbers in the keys' order, and the keys by number."""
-    if len(parts) == 1 and isinstance(parts[0], list) and all(map(operator.lt, parts[0], parts[0][1:])):
-        return np.arange(len(parts[0])), parts[0]
-    if all(isinstance(keys, list) for keys in parts):
-        every = [key for keys in parts for key in keys]
-        distinct = sorted(set(every))
-        number = dict(zip(distinct, range(len(distinct)), strict=True))
-        return np.fromiter((number[key] for key in every), np.int64, len(every)), distinct
-    if any(isinstance(keys, list) for keys in parts):
+    names = [keys for keys in parts if isinstance(keys, Names)]
+    if names and len(names) < len(parts):
         raise _two_types(name)
-    keys, codes = np.unique(np.concatenate(parts), return_inverse=True)
+    if names:
+        numbers, distinct = unite(names)
+        return np.concatenate(numbers), distinct
+    values: NDArray[Any] = np.concatenate([keys for keys in parts if not isinstance(keys, Names)])
+    keys, codes = np.unique(values, return_inverse=True)
     return codes.reshape(-1), keys

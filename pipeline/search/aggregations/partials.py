@@ -3,7 +3,7 @@
 A partial describes *all* buckets of one aggregation, under all buckets of its parent, in a few arrays:
 bucket i has the parent's bucket ``parents[i]``, a key and a count. The buckets are sorted by (parent, key),
 which makes the form canonical: equal contents are equal partials, so merging is associative and commutative
-to the byte. Children are partials whose parents are these bucket numbers. On the wire: dicts of bytes.
+to the byte. Children are partials whose parents are these bucket numbers. Between processes: dicts of bytes (``to_wire``).
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.search.aggregations.names import Names
 from pipeline.search.aggregations.summaries.sums import Sums
 
 Array = NDArray[Any]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
-Keys = NDArray[np.int64] | NDArray[np.float64] | list[bytes]
+Keys = NDArray[np.int64] | NDArray[np.float64] | Names
 UNIVERSE: Final = -1  # the parent of keys that exist somewhere: for buckets without documents
 
 
@@ -63,10 +64,28 @@ Partial = Buckets | Values
 
 def keys_at(partial: Buckets, numbers: I64) -> list[Any]:
     """The keys of these buckets as Python's values."""
-    if isinstance(partial.keys, list):
-        return [partial.keys[i] for i in numbers.tolist()]
+    if isinstance(partial.keys, Names):
+        return partial.keys.texts(numbers)
     found: list[Any] = partial.keys[numbers].tolist()
     return found
+
+
+def owned(partial: Partial) -> Partial:
+    """The same, holding on to no arrays of segments: for what is kept."""
+    if isinstance(partial, Values):
+        return partial
+    keys = partial.keys.compact() if isinstance(partial.keys, Names) else partial.keys
+    children = {name: owned(child) for name, child in partial.children.items()}
+    return Buckets(partial.parents, keys, partial.counts, partial.shown, children)
+
+
+def size_of(partial: Partial) -> int:
+    """About how many bytes it takes."""
+    if isinstance(partial, Values):
+        limbs = 0 if partial.sums is None else partial.sums.limbs.nbytes
+        return int(200 + 3 * partial.counts.nbytes + limbs)
+    children = sum(map(size_of, partial.children.values()))
+    return int(400 + partial.parents.nbytes + partial.counts.nbytes + partial.keys.nbytes + children)
 
 
 def to_wire(partial: Partial) -> dict[str, Any]:
@@ -86,9 +105,10 @@ def to_wire(partial: Partial) -> dict[str, Any]:
         return wire
     wire["parents"] = _pack(partial.parents)
     keys = partial.keys
-    if isinstance(keys, list):
-        wire["data"] = b"".join(keys)
-        wire["ends"] = _pack(np.cumsum(np.fromiter(map(len, keys), np.int64, len(keys))))
+    if isinstance(keys, Names):
+        tight = keys.compact()
+        wire["data"] = tight.data[: tight.starts[-1]].tobytes()
+        wire["ends"] = _pack(tight.starts[1:])
     else:
         wire["keys"] = _pack(keys)
         wire["floats"] = keys.dtype == np.float64
@@ -110,10 +130,7 @@ def from_wire(wire: Mapping[str, Any]) -> Partial:
         return Values(counts, shown, low, high, sums)
     keys: Keys
     if "data" in wire:
-        data, begin, keys = wire["data"], 0, []
-        for end in _unpack(wire["ends"]).tolist():
-            keys.append(data[begin:end])
-            begin = end
+        keys = Names.from_parts(wire["data"], _unpack(wire["ends"]))
     else:
         keys = _unpack_floats(wire["keys"]) if wire["floats"] else _unpack(wire["keys"])
     children = {name: from_wire(child) for name, child in wire["children"].items()}

@@ -6,4 +6,6 @@
 ``view_kernels``: the same over all segments of a view.
 ``phrase_kernels``: documents where terms stand together.
 ``column_kernels``: documents whose values or ids are wanted.
+``zone_kernels``: extremes of columns by zones of rows; the best rows by a column.
+``count_kernels``: documents counted by what a column says.
 """

@@ -1,13 +1,15 @@
 """The order of buckets: by count, by key, by a metric below them (``avg_price``, ``s.max``, ``only_red>price.max``)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.search.aggregations.partials import Buckets, Partial, Values, keys_at
+from pipeline.kernels.arrays import frozen
+from pipeline.search.aggregations.partials import Buckets, Partial, Values
+from pipeline.search.kernels.count_kernels import greatest_counts
 from query_api.fanout.aggregations.metrics import STATS, metric_column
 from schemas.aggregations import (
     Aggregation,
@@ -40,6 +42,8 @@ def _bad(path: str, why: str) -> SedimentError:
 
 def check_order(agg: Ordered) -> None:
     """Raise ``aggregation_execution`` where an order names nothing that can order buckets."""
+    if tuple(agg.order) == BY_COUNT:
+        return
     for path, _ in agg.order:
         if path not in _PLAIN:
             _resolve(path, agg.children)
@@ -128,34 +132,37 @@ def _single_bucket(partial: Buckets, parents: I64) -> I64:
     return found
 
 
-def ordered(
-    agg: Ordered, partial: Buckets, numbers: I64, absent: Sequence[Any], limit: int | None = None
-) -> list[tuple[int, Any]]:
-    """The first ``limit`` (bucket, key) of these buckets, and of (-1, key) without documents, in the aggregation's order.
+BY_COUNT: Final = (("_count", False), ("_key", True))
+BY_KEY: Final = (("_key", True),)
 
-    ``numbers`` ascend, so their keys do; ``absent`` ascends and has none of their keys.
-    """
-    every = np.concatenate([numbers, np.full(len(absent), -1, np.int64)])
-    counts = every * 0
-    if len(numbers):
-        counts[: len(numbers)] = partial.counts[numbers]
-    ranks = np.arange(len(every))
-    if absent:
-        keys = keys_at(partial, numbers) + list(absent)
-        ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+
+def ordered(agg: Ordered, partial: Buckets, low: int, high: int) -> I64:
+    """The buckets [low, high) that have enough documents, in the aggregation's order. Their keys ascend as they do."""
+    counts = partial.counts[low:high]
+    least = max(agg.min_doc_count, 1)
+    limit = agg.size if isinstance(agg, TermsAggregation) else high - low
+    if tuple(agg.order) == BY_COUNT:
+        best = np.empty(min(limit, high - low), np.int64)
+        best = best[: greatest_counts(frozen(counts), best)]
+        return low + (best[counts[best] >= least] if least > 1 else best)
+    numbers = low + (np.flatnonzero(counts >= least) if least > 1 else np.arange(high - low))
+    if tuple(agg.order) == BY_KEY:
+        return numbers[:limit]
+    return numbers[sorted_by(agg, partial, numbers, np.arange(len(numbers)))[:limit]]
+
+
+def sorted_by(agg: Ordered, partial: Buckets, numbers: I64, ranks: I64) -> I64:
+    """The order of these buckets (below 0: one without documents), whose keys are ranked so."""
     columns: list[NDArray[Any]] = []
     for path, ascending in agg.order:
         if path == "_count":
-            column: NDArray[Any] = counts
+            column: NDArray[Any] = np.zeros(len(numbers), np.int64)
+            real = numbers >= 0
+            column[real] = partial.counts[numbers[real]]
         elif path == "_key":
             column = ranks
         else:
-            column = order_column(path, agg, partial.children, every)
+            column = order_column(path, agg, partial.children, numbers)
         columns.append(column if ascending else -column)
-    order = np.lexsort([ranks, *reversed(columns)])[:limit]
-    real = order < len(numbers)
-    found = iter(keys_at(partial, numbers[order[real]]))
-    return [
-        (number, next(found) if number >= 0 else absent[at - len(numbers)])
-        for at, number in zip(order.tolist(), every[order].tolist(), strict=True)
-    ]
+    order: I64 = np.lexsort([ranks, *reversed(columns)])
+    return order

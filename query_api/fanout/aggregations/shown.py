@@ -4,16 +4,18 @@ import re
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.json_columns.addresses import format_ip
+from pipeline.json_columns.date_texts import format_dates
 from pipeline.json_columns.dates import format_date
 from pipeline.search.aggregations.buckets.rounding import offsets_of
-from pipeline.search.aggregations.partials import Shown
+from pipeline.search.aggregations.names import Names
+from pipeline.search.aggregations.partials import Keys, Shown
 from schemas.mapping import DATE_FORMAT_DEFAULT
 
+I64 = NDArray[np.int64]
 _PATTERN: Final = re.compile(r"(?P<before>[^#0,.]*)(?P<number>[#0,]*(?:\.[#0]*)?)(?P<after>.*)", re.DOTALL)
-# how the offset of UTC is printed, and how another is
-_OFFSETS: Final = (("+00:00", "{:+03d}:{:02d}"), ("+0000", "{:+03d}{:02d}"), ("Z", "{:+03d}:{:02d}"))
 
 
 def java_double(value: float) -> str:
@@ -51,21 +53,16 @@ def _in_groups(digits: str, size: int) -> str:
     return ",".join(([digits[:head]] if head else []) + groups)
 
 
+def date_texts(ms: I64, shown: Shown) -> list[str]:
+    """Dates in the format and time zone of an aggregation."""
+    offsets = offsets_of(shown.zone).at(ms) if shown.zone else None
+    return format_dates(ms, shown.format or DATE_FORMAT_DEFAULT, offsets)
+
+
 def date_text(ms: int, shown: Shown) -> str:
-    """A date in the format and time zone of an aggregation."""
-    form = shown.format or DATE_FORMAT_DEFAULT
+    """One date likewise."""
     offset = int(offsets_of(shown.zone).at(np.array([ms]))[0]) if shown.zone else 0
-    if not offset or form.startswith("epoch"):
-        return format_date(ms, form)
-    text = format_date(ms + offset, form)
-    hours, minutes = divmod(abs(offset) // 60_000, 60)
-    for utc, other in _OFFSETS:
-        if text.endswith(utc) and "'Z'" not in form:
-            signed = other.format(hours if offset > 0 else -hours, minutes)
-            if hours == 0 and offset < 0:
-                signed = "-" + signed[1:]
-            return text.removesuffix(utc) + signed
-    return text
+    return format_date(ms, shown.format or DATE_FORMAT_DEFAULT, offset)
 
 
 def as_string(value: float, shown: Shown) -> str | None:
@@ -81,21 +78,25 @@ def as_string(value: float, shown: Shown) -> str | None:
             return None
 
 
-def bucket_key(key: Any, shown: Shown) -> dict[str, Any]:
-    """``key`` and ``key_as_string`` of a bucket of ``terms``."""
-    match shown.type:
-        case "ip":
-            return {"key": format_ip(key)}
-        case "double":
-            key = float(key)
-        case _ if isinstance(key, bytes):
-            return {"key": key.decode(errors="surrogatepass")}
-        case _:
-            key = float(key) if isinstance(key, float | np.floating) else int(key)
-    return number_key(key, shown)
+def keys_shown(keys: Keys, places: I64, shown: Shown, counts: I64) -> list[dict[str, Any]]:
+    """Buckets with the keys at these places: ``key``, where there is one ``key_as_string``, ``doc_count``."""
+    if not isinstance(keys, Names):
+        chosen = keys[places]
+        return numbers_shown(chosen.astype(np.float64) if shown.type == "double" else chosen, shown, counts)
+    names = keys.texts(places)
+    texts = map(format_ip, names) if shown.type == "ip" else [name.decode(errors="surrogatepass") for name in names]
+    return [{"key": text, "doc_count": count} for text, count in zip(texts, counts.tolist(), strict=True)]
 
 
-def number_key(key: float, shown: Shown) -> dict[str, Any]:
-    """``key`` and, where there is a format, ``key_as_string``."""
-    text = as_string(key, shown)
-    return {"key": key} if text is None else {"key": key, "key_as_string": text}
+def numbers_shown(keys: NDArray[Any], shown: Shown, counts: I64) -> list[dict[str, Any]]:
+    """Buckets with these keys."""
+    if shown.type == "date":
+        texts = date_texts(keys.astype(np.int64), shown)
+    elif shown.format or shown.type == "boolean":
+        texts = [as_string(key, shown) or "" for key in keys.tolist()]
+    else:
+        return [{"key": key, "doc_count": count} for key, count in zip(keys.tolist(), counts.tolist(), strict=True)]
+    return [
+        {"key_as_string": text, "key": key, "doc_count": count}
+        for text, key, count in zip(texts, keys.tolist(), counts.tolist(), strict=True)
+    ]

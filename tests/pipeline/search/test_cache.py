@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.search.cache import SearchCache, size_of
+from pipeline.search.cache import SearchCache
 from pipeline.search.searcher import Searcher
 from schemas.aggregations import TermsAggregation
 from schemas.query import Bool, Match, MatchAll, Range, SearchRequest, Term
@@ -31,11 +31,6 @@ def test_lookups_are_told() -> None:
         cache.get_mask("a", 10, lambda: 1)
     assert told == [("search_filters", "miss"), ("search_filters", "hit"), ("search_filters", "hit")]
     assert cache.lookups["search_filters"].hit_share == pytest.approx(2 / 3)
-
-
-def test_sizes() -> None:
-    """A tree of values takes at least what its texts and arrays take."""
-    assert size_of({"a": ["x" * 100, np.zeros(10)]}) > 180
 
 
 def test_a_mix_of_requests_mostly_hits() -> None:

@@ -23,6 +23,7 @@ from schemas.limits import BUCKETS_MAX
 I64 = NDArray[np.int64]
 DAY_MS: Final = 86_400_000
 _FIXED_MS: Final = {"second": 1000, "minute": 60_000, "hour": 3_600_000}
+_DAYS_MIN: Final = {"day": 1, "week": 7, "month": 28, "quarter": 90, "year": 365}
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS: Final = -70 * 365 * DAY_MS
@@ -116,6 +117,22 @@ class Rounding:
     def _floor_local(self, local: I64) -> I64:
         width = self.width_ms or _FIXED_MS.get(self.unit, 0)
         return local - local % width if width else _floor_calendar(local, self.unit)
+
+    def edges(self, low: int, high: int, most: int) -> I64 | None:
+        """Where every interval from the one of ``low`` to the one of ``high`` begins; None where there would be more than ``most``,
+        or where clocks that were put back or forward make an interval of several pieces.
+        """
+        width = self.width_ms or _FIXED_MS.get(self.unit, 0) or _DAYS_MIN[self.unit] * DAY_MS
+        if high - low >= (min(most, BUCKETS_MAX) - 2) * width:
+            return None
+        first, last = self.floor(np.array([low, high])).tolist()
+        edges = self.steps(first, last)
+        changes = offsets_of(self.zone).changes + self.shift_ms if self.zone else edges[:0]
+        changes = changes[(changes > low) & (changes <= high)]
+        if (self.floor(changes) < self.floor(changes - 1)).any():
+            return None
+        whole = (self.floor(edges) == edges).all() and (self.floor(edges[1:] - 1) == edges[:-1]).all()
+        return edges if whole and len(edges) and edges[0] == first and edges[-1] == last else None
 
     def steps(self, first: int, last: int) -> I64:
         """Every interval's beginning from ``first`` to ``last`` (both such beginnings). Raises ``too_many_buckets``."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.search.aggregations.buckets.terms import group
+from pipeline.search.aggregations.buckets.groups import group
 from pipeline.search.aggregations.fields import (
     ANY_TYPE,
     NUMERIC,

@@ -8,22 +8,24 @@ import numpy as np
 import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from pipeline.analysis.scratch import frozen
+from pipeline.search.aggregations.buckets.counts import count_in_steps, count_selected, unit_steps
+from pipeline.search.aggregations.buckets.groups import coded, first_of_document, group
 from pipeline.search.aggregations.buckets.hashes import PARTITION_SEED, mixed, murmur3
 from pipeline.search.aggregations.fields import (
     ANY_TYPE,
     TERM_TYPES,
+    Dictionary,
     Docs,
     SegmentScope,
     Source,
-    TermCodes,
     Wanted,
     numbers_of,
     source_of,
     terms_of,
 )
+from pipeline.search.aggregations.names import Names
 from pipeline.search.aggregations.partials import UNIVERSE, Buckets, Keys
-from pipeline.search.aggregations.summaries.sum_kernels import count_codes
+from pipeline.search.queries.selection import Selection
 from schemas.aggregations import TermsAggregation
 from schemas.errors import illegal_argument
 
@@ -32,10 +34,7 @@ Bools = NDArray[np.bool_]
 REGEX_SECONDS_MAX: Final = 1.0  # for all the terms of a segment
 
 
-def collect_terms(
-    name: str, agg: TermsAggregation, scope: SegmentScope, docs: Docs, parents: I64
-) -> tuple[Buckets, I64, I64]:
-    """(buckets, index int64[v] into ``docs``, bucket int64[v]): which documents are in which bucket."""
+def _source(name: str, agg: TermsAggregation, scope: SegmentScope) -> Source:
     wanted = Wanted(
         name=name,
         kind="terms",
@@ -45,54 +44,81 @@ def collect_terms(
         format=agg.format,
         value_type=agg.value_type,
     )
-    source = source_of(wanted, scope)
+    return source_of(wanted, scope)
+
+
+def collect_terms(
+    name: str, agg: TermsAggregation, scope: SegmentScope, docs: Docs, parents: I64
+) -> tuple[Buckets, I64, I64]:
+    """(buckets, index int64[v] into ``docs``, bucket int64[v]): which documents are in which bucket."""
+    source = _source(name, agg, scope)
     if source.type in TERM_TYPES or not source.type:
         return _collect_strings(name, agg, scope, source, docs, parents)
     return _collect_numbers(name, agg, scope, source, docs, parents)
 
 
-def count_terms(name: str, agg: TermsAggregation, scope: SegmentScope, rows: NDArray[np.uint32]) -> Buckets | None:
-    """The buckets of all these rows together, by one count; None where ``collect_terms`` is needed: where a document has several
-    values or none is replaced, where terms are chosen, or buckets are shown that are empty.
+def count_terms(name: str, agg: TermsAggregation, scope: SegmentScope, selection: Selection) -> Buckets | None:
+    """The buckets of all these documents together, by one count; None where ``collect_terms`` is needed: where a document has
+    several values or none is replaced, or buckets are shown that are empty.
     """
-    if agg.include is not None or agg.exclude is not None or agg.missing is not None or agg.min_doc_count == 0:
+    if agg.missing is not None or agg.min_doc_count == 0:
         return None
-    wanted = Wanted(
-        name=name, kind="terms", path=agg.field, types=ANY_TYPE, format=agg.format, value_type=agg.value_type
-    )
-    source = source_of(wanted, scope)
-    column, terms = scope.reader.ordinals(source.path), scope.reader.terms(source.path)
-    if source.type not in TERM_TYPES or column is None or column.starts is not None or terms is None:
+    source = _source(name, agg, scope)
+    if source.type not in TERM_TYPES:
+        return _count_numbers(name, agg, scope, source, selection)
+    found = _count_ordinals(scope, source, selection)
+    terms = scope.reader.terms(source.path)
+    if terms is None or found is None:
         return None
-    counts = np.zeros(terms.count, np.int64)
-    count_codes(column.ordinals, frozen(rows), counts)
-    present = np.flatnonzero(counts)
-    found = TermCodes(present, present, terms)
-    return Buckets(np.zeros(len(present), np.int64), found.bytes_of(present), counts[present], source.shown)
+    codes, counts = found
+    if agg.include is not None or agg.exclude is not None:
+        codes = np.arange(terms.count) if codes is None else codes
+        kept = _allowed_terms(name, agg, source, Dictionary(terms), codes)
+        codes, counts = codes[kept], counts[kept]
+    return Buckets(np.zeros(len(counts), np.int64), Names(terms.data, terms.starts, codes), counts, source.shown)
+
+
+def _count_ordinals(scope: SegmentScope, source: Source, selection: Selection) -> tuple[I64 | None, I64] | None:
+    """(the terms that documents have, None for all, how many have each); None where documents have several."""
+    if selection.everything:
+        postings = scope.reader.postings(source.path)
+        if postings is not None:
+            return None, postings.df.astype(np.int64)
+    codes = scope.columns.codes(source.path)
+    return None if codes is None else count_selected(codes.values, selection, codes.count)
+
+
+def _count_numbers(
+    name: str, agg: TermsAggregation, scope: SegmentScope, source: Source, selection: Selection
+) -> Buckets | None:
+    steps = unit_steps(scope, source) if source.type in {"long", "boolean", "date"} else None
+    if steps is None:
+        return None
+    keys, counts = count_in_steps(scope, steps, selection)
+    if agg.include is not None or agg.exclude is not None:
+        kept = _allowed_numbers(name, agg, source, keys)
+        keys, counts = keys[kept], counts[kept]
+    return Buckets(np.zeros(len(keys), np.int64), keys, counts, source.shown)
 
 
 def _collect_strings(
     name: str, agg: TermsAggregation, scope: SegmentScope, source: Source, docs: Docs, parents: I64
 ) -> tuple[Buckets, I64, I64]:
     found = terms_of(scope, source, docs)
-    index, codes = found.index, found.codes
+    index, codes, names = found.index, found.codes, found.dictionary.names
     everywhere = np.zeros(0, np.int64)
     if agg.min_doc_count == 0:
         everywhere = np.unique(terms_of(scope, source, np.flatnonzero(scope.alive)).codes)
     if agg.include is not None or agg.exclude is not None:
         present = np.unique(np.concatenate([codes, everywhere]))
-        allowed = np.zeros(found.count + 1, np.bool_)
-        allowed[present[_allowed_terms(name, agg, source, found, present)]] = True
+        allowed = np.zeros(len(names) + 1, np.bool_)
+        allowed[present[_allowed_terms(name, agg, source, found.dictionary, present)]] = True
         kept = allowed[codes]
         index, codes = index[kept], codes[kept]
         everywhere = everywhere[allowed[everywhere]]
-    bucket, of, code, counts = group(parents[index], codes, found.count)
-    if len(everywhere):
-        of = np.concatenate([of, np.full(len(everywhere), UNIVERSE)])
-        code = np.concatenate([code, everywhere])
-        counts = np.concatenate([counts, np.zeros(len(everywhere), np.int64)])
-    keys: Keys = found.bytes_of(code)
-    return Buckets(of, keys, counts, source.shown), index, bucket
+    bucket, of, code, counts = group(parents[index], codes, len(names))
+    found_keys = names.take(np.concatenate([everywhere, code]))
+    return _with_universe(found_keys, len(everywhere), of, counts, source), index, bucket + len(everywhere)
 
 
 def _collect_numbers(
@@ -110,49 +136,19 @@ def _collect_numbers(
     kept = first_of_document(index, codes)
     index, codes = index[kept], codes[kept]
     bucket, of, code, counts = group(parents[index], codes, len(distinct))
-    keys = distinct[code]
-    if len(everywhere):
-        of = np.concatenate([of, np.full(len(everywhere), UNIVERSE)])
-        keys = np.concatenate([keys, everywhere])
-        counts = np.concatenate([counts, np.zeros(len(everywhere), np.int64)])
-    return Buckets(of, keys, counts, source.shown), index, bucket
+    keys = np.concatenate([everywhere, distinct[code]])
+    return _with_universe(keys, len(everywhere), of, counts, source), index, bucket + len(everywhere)
 
 
-def coded(values: NDArray[Any]) -> tuple[NDArray[Any], I64]:
-    """(distinct values ascending, number of each value among them)."""
-    distinct = np.unique(values)
-    if len(distinct) * 8 < len(values):  # looking up in a short array is faster than sorting positions
-        return distinct, np.searchsorted(distinct, values)
-    distinct, codes = np.unique(values, return_inverse=True)
-    return distinct, codes.reshape(-1)
+def _with_universe(keys: Keys, everywhere: int, of: I64, counts: I64, source: Source) -> Buckets:
+    """Buckets whose first keys are those that exist somewhere, under no parent."""
+    if everywhere:
+        of = np.concatenate([np.full(everywhere, UNIVERSE), of])
+        counts = np.concatenate([np.zeros(everywhere, np.int64), counts])
+    return Buckets(of, keys, counts, source.shown)
 
 
-def group(parents: I64, codes: I64, code_count: int) -> tuple[I64, I64, I64, I64]:
-    """Number the distinct (parent, code) pairs: (number int64[v], parent, code, count of each number), ascending."""
-    if not len(codes):
-        return codes, codes, codes, codes
-    combined = parents * code_count + codes
-    space = (int(parents.max()) + 1) * code_count
-    if space <= max(1 << 16, 4 * len(codes)):
-        counts = np.bincount(combined, minlength=space)
-        present = np.flatnonzero(counts)
-        lookup = np.empty(space, np.int64)
-        lookup[present] = np.arange(len(present))
-        number = lookup[combined]
-        counts = counts[present]
-    else:
-        present, number, counts = np.unique(combined, return_inverse=True, return_counts=True)
-    return number.reshape(-1), present // code_count, present % code_count, counts
-
-
-def first_of_document(index: I64, codes: I64) -> Bools:
-    """bool[v]: False where the value before is the same document's same code."""
-    first = np.ones(len(codes), np.bool_)
-    first[1:] = (index[1:] != index[:-1]) | (codes[1:] != codes[:-1])
-    return first
-
-
-def _allowed_terms(name: str, agg: TermsAggregation, source: Source, found: TermCodes, codes: I64) -> Bools:
+def _allowed_terms(name: str, agg: TermsAggregation, source: Source, found: Dictionary, codes: I64) -> Bools:
     allowed = np.ones(len(codes), np.bool_)
     if agg.include is not None:
         allowed &= _terms_in(name, agg.include, source, found, codes)
@@ -161,18 +157,14 @@ def _allowed_terms(name: str, agg: TermsAggregation, source: Source, found: Term
     return allowed
 
 
-def _terms_in(name: str, given: Any, source: Source, found: TermCodes, codes: I64) -> Bools:
+def _terms_in(name: str, given: Any, source: Source, found: Dictionary, codes: I64) -> Bools:
     if isinstance(given, Mapping):
-        hashes = [murmur3(term, PARTITION_SEED) for term in found.bytes_of(codes)]
+        hashes = [murmur3(term, PARTITION_SEED) for term in found.names.texts(codes)]
         parts: I64 = np.array(hashes, np.int64) % int(given["num_partitions"])
         chosen: Bools = parts == int(given["partition"])
         return chosen
     if not isinstance(given, str):
-        terms = [source.value(one) for one in given]
-        numbers = [found.terms.lookup(t) if found.terms else -1 for t in terms]
-        if found.extra in terms:
-            numbers.append(found.count - 1)
-        return np.isin(codes, numbers)
+        return np.isin(codes, [found.lookup(source.value(one)) for one in given])
     if source.type == "ip":
         raise illegal_argument(
             f"Aggregation [{name}] cannot support regular expression style include/exclude settings "
@@ -183,7 +175,7 @@ def _terms_in(name: str, given: Any, source: Source, found: TermCodes, codes: I6
     try:
         matched = [
             pattern.fullmatch(term.decode(errors="replace"), timeout=REGEX_SECONDS_MAX) is not None
-            for term in found.bytes_of(codes)
+            for term in found.names.texts(codes)
         ]
     except TimeoutError:
         raise illegal_argument(

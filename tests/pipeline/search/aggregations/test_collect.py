@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from query_api.fanout.aggregations.reduce import merge_partials, reduce_aggregations
 from schemas.aggregations import DateHistogramAggregation, Metric, TermsAggregation
 from schemas.errors import SedimentError
 from schemas.query import Term
@@ -21,6 +20,8 @@ from tests.pipeline.search.aggregations.worlds import (
     answer,
     document,
     matches,
+    merge_partials,
+    reduced,
     world_of,
 )
 
@@ -71,8 +72,8 @@ def test_merging_is_associative_and_commutative(segments: list[list[Document]], 
     while len(parts) > 1:
         at = random.randrange(len(parts) - 1)
         parts[at : at + 2] = [merge_partials(parts[at : at + 2])]
-    final = reduce_aggregations(aggs, [whole])
-    assert reduce_aggregations(aggs, parts) == final
+    final = reduced(aggs, [whole])
+    assert reduced(aggs, parts) == final
     assert merge_partials(parts) == merge_partials([merge_partials([whole])])
 
 

@@ -7,6 +7,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from pipeline.search.aggregations.collect import collect_aggregations
+from pipeline.search.aggregations.merge import merge_all
+from pipeline.search.aggregations.partials import from_wire, to_wire
+from pipeline.search.cache import SearchCache
+from pipeline.search.columns import Columns
+from pipeline.search.queries.evaluate import SegmentQueries
+from pipeline.search.queries.selection import Selection
+from pipeline.search.sort import Rows
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView, SegmentView
 from query_api.fanout.aggregations.reduce import reduce_aggregations
@@ -78,16 +85,35 @@ class Indexed:
             views.append(SegmentView(SegmentReader(data.meta, data.arrays), alive, 1, 0))
         self.view = PartitionView(IndexName("i"), TopicName("i"), PartitionId(0), LogOffset(0), 1, MAPPING, views)
 
-    def evaluate(self, query: Node, segment: int) -> Any:
+    def evaluate(self, query: Node, segment: int) -> Selection:
         docs = self.documents[segment]
-        return np.array([i for i, d in enumerate(docs) if matches(query, d)], np.uint32)
+        found = np.array([i for i, d in enumerate(docs[:-1]) if matches(query, d)], np.uint32)
+        return Selection(len(docs), found)
 
     def partials(self, aggs: Mapping[str, Aggregation], query: Node | None) -> dict[str, Any]:
-        rows = []
-        for docs in self.documents:
+        """The partials as dicts of bytes: by the way other processes' partials come."""
+        cache = SearchCache()
+        matched = []
+        for number, (docs, view) in enumerate(zip(self.documents, self.view.segments, strict=True)):
             some = [i for i, d in enumerate(docs[:-1]) if query is None or matches(query, d)]
-            rows.append(np.array(some, np.uint32))
-        return collect_aggregations(aggs, self.view, rows, self.evaluate, now_ms=0)
+            selection = Selection(len(docs), np.array(some, np.uint32))
+            if number % 2:
+                selection = Selection(len(docs), mask=selection.as_mask())
+            matched.append(Rows(SegmentQueries(number, view, cache), selection, None))
+        columns = [Columns(view.reader, cache) for view in self.view.segments]
+        found = collect_aggregations(aggs, self.view, matched, self.evaluate, columns, now_ms=0)
+        return {name: to_wire(partial) for name, partial in found.items()}
+
+
+def merge_partials(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Several partitions' partials as one, in the same form."""
+    merged = merge_all([{n: from_wire(w) for n, w in part.items()} for part in parts])
+    return {name: to_wire(partial) for name, partial in merged.items()}
+
+
+def reduced(aggs: Mapping[str, Aggregation], parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The answer that follows from partials."""
+    return reduce_aggregations(aggs, [{n: from_wire(w) for n, w in part.items()} for part in parts])
 
 
 def answer(
@@ -98,7 +124,7 @@ def answer(
 ) -> dict[str, Any]:
     """What partitions of segments of documents answer."""
     partials = [Indexed(segments, dead or {}).partials(aggs, query) for segments in parts]
-    return reduce_aggregations(aggs, partials)
+    return reduced(aggs, partials)
 
 
 def world_of(docs: Sequence[Document]) -> World:

@@ -1,9 +1,13 @@
 """Keys and values of aggregations as Elasticsearch writes them."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 
-from pipeline.search.aggregations.partials import Shown
-from query_api.fanout.aggregations.shown import bucket_key, date_text, decimal_format, java_double
+from pipeline.search.aggregations.names import Names
+from pipeline.search.aggregations.partials import Keys, Shown
+from query_api.fanout.aggregations.shown import date_text, decimal_format, java_double, keys_shown
 
 
 @pytest.mark.parametrize(
@@ -47,9 +51,17 @@ def test_date_text(form: str, zone: str, text: str) -> None:
     assert date_text(1451606400000, Shown("date", form, zone)) == text
 
 
-def test_bucket_keys() -> None:
-    """Keys by type: addresses as text, booleans as numbers beside words."""
-    assert bucket_key(bytes(10) + b"\xff\xff\x0a\0\0\1", Shown("ip")) == {"key": "10.0.0.1"}
-    assert bucket_key(1, Shown("boolean")) == {"key": 1, "key_as_string": "true"}
-    assert bucket_key(2, Shown("double")) == {"key": 2.0}
-    assert bucket_key("ü".encode(), Shown("keyword")) == {"key": "ü"}
+def test_keys_are_shown_by_type() -> None:
+    """Addresses as text, booleans as numbers beside words; some of a column, in any order."""
+
+    def first(keys: Keys, shown: Shown) -> dict[str, Any]:
+        (bucket,) = keys_shown(keys, np.zeros(1, np.int64), shown, np.array([3]))
+        assert bucket.pop("doc_count") == 3
+        return bucket
+
+    assert first(Names.of([bytes(10) + b"\xff\xff\x0a\0\0\1"]), Shown("ip")) == {"key": "10.0.0.1"}
+    assert first(np.array([1]), Shown("boolean")) == {"key": 1, "key_as_string": "true"}
+    assert first(np.array([2]), Shown("double")) == {"key": 2.0}
+    assert first(np.array([0]), Shown("date", "yyyy")) == {"key": 0, "key_as_string": "1970"}
+    two = keys_shown(Names.of(["ü".encode(), b"b"]), np.array([1, 0]), Shown("keyword"), np.array([1, 2]))
+    assert two == [{"key": "b", "doc_count": 1}, {"key": "ü", "doc_count": 2}]
