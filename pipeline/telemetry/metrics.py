@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import prometheus_client as prometheus
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -29,6 +30,8 @@ class Metrics:
         self._counters: dict[str, prometheus.Counter] = {}
         self._gauges: dict[str, prometheus.Gauge] = {}
         self._histograms: dict[str, prometheus.Histogram] = {}
+        # by metric and labels: the library's own look-up is most of what counting costs
+        self._children: dict[tuple[object, ...], Any] = {}
         for metric in names.METRICS:
             self._declare(metric)
 
@@ -46,27 +49,19 @@ class Metrics:
 
     def add(self, metric: names.Counter, amount: float = 1, **labels: str) -> None:
         """Count up."""
-        values = self._values(metric, labels)
-        counter = self._counters[metric.name]
-        (counter.labels(*values) if values else counter).inc(amount)
+        self._child(metric, labels).inc(amount)
 
     def set(self, metric: names.Gauge, value: float, **labels: str) -> None:
         """Say how much there is now."""
-        values = self._values(metric, labels)
-        gauge = self._gauges[metric.name]
-        (gauge.labels(*values) if values else gauge).set(value)
+        self._child(metric, labels).set(value)
 
     def change(self, metric: names.Gauge, amount: float, **labels: str) -> None:
         """Say that there is so much more, or less, than before."""
-        values = self._values(metric, labels)
-        gauge = self._gauges[metric.name]
-        (gauge.labels(*values) if values else gauge).inc(amount)
+        self._child(metric, labels).inc(amount)
 
     def observe(self, metric: names.Histogram, value: float, **labels: str) -> None:
         """One observation, in the metric's unit."""
-        values = self._values(metric, labels)
-        histogram = self._histograms[metric.name]
-        (histogram.labels(*values) if values else histogram).observe(value)
+        self._child(metric, labels).observe(value)
 
     @contextmanager
     def timed(self, metric: names.Histogram, **labels: str) -> Iterator[None]:
@@ -91,6 +86,8 @@ class Metrics:
                 known.difference_update(gone)
                 for series in gone:
                     family.remove(*series)
+                if gone:
+                    self._children.clear()
 
     def include_process(self) -> None:
         """Add the process's memory, processor time and open files, under the usual names."""
@@ -107,6 +104,17 @@ class Metrics:
     def _family(self, metric: names.Metric) -> MetricWrapperBase:
         name = metric.name
         return self._counters.get(name) or self._gauges.get(name) or self._histograms[name]
+
+    def _child(self, metric: names.Metric, labels: dict[str, str]) -> Any:
+        key = (metric.name, *labels.items())
+        child = self._children.get(key)
+        if child is None:
+            values = self._values(metric, labels)
+            family = self._family(metric)
+            child = family.labels(*values) if values else family
+            if names.OTHER not in values:  # what the bound has turned away is not kept either
+                self._children[key] = child
+        return child
 
     def _values(self, metric: names.Metric, labels: dict[str, str]) -> tuple[str, ...]:
         assert len(labels) == len(metric.labels), f"{metric.name} has labels {metric.labels}"

@@ -28,9 +28,10 @@ class Merged:
 
 
 def merge_hits(results: Sequence[QueryResult], request: SearchRequest) -> Merged:
-    """The page [offset, offset + size) over all results; ties by (result, record offset)."""
+    """The page [offset, offset + size) over all results, each of which is in order; ties by (result, record offset)."""
     placed = [Placed(i, hit) for i, result in enumerate(results) for hit in result.hits]
-    placed.sort(key=cmp_to_key(lambda a, b: _compare(a, b, request)))
+    if len(results) > 1:
+        placed.sort(key=cmp_to_key(lambda a, b: _compare(a, b, request)))
     scores = [r.max_score for r in results if r.max_score is not None]
     return Merged(
         hits=placed[request.offset : request.offset + request.size],

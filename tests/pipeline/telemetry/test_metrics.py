@@ -94,3 +94,15 @@ def test_process_metrics_on_demand() -> None:
     assert b"process_resident_memory_bytes" not in metrics.exposition()
     metrics.include_process()
     assert b"process_resident_memory_bytes" in metrics.exposition()
+
+
+def test_what_was_forgotten_counts_anew() -> None:
+    """A series that is gone begins at zero, whoever had counted in it; the order of labels does not matter."""
+    metrics = Metrics()
+    metrics.set(names.LAG, 7, index="a", partition="0")
+    metrics.set(names.LAG, 8, partition="0", index="a")
+    assert metrics.value(names.LAG, index="a", partition="0") == 8
+    metrics.change(names.LAG, 1, index="a", partition="0")
+    metrics.forget(index="a")
+    metrics.change(names.LAG, 1, index="a", partition="0")
+    assert metrics.value(names.LAG, index="a", partition="0") == 1

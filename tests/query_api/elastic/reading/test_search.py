@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from schemas.errors import unavailable
+from query_api.elastic.reading.search import is_plain, plain_request
+from query_api.elastic.wire.call import Call
+from schemas.errors import SedimentError, unavailable
 from tests.query_api.fakes import Client
 
 CONTENT = {"1": {"t": "red fish", "n": 3}, "2": {"t": "blue fish", "n": 1}, "3": {"t": "blue bird", "n": 2}}
@@ -173,3 +175,25 @@ async def test_stored_fields_and_formats(client: Client) -> None:
     await client.send("PUT", "/off", {"mappings": {"_source": {"enabled": False}}})
     off = await client.send("POST", "/off/_search", {"fields": ["k"]})
     assert "_source is disabled" in off.json()["error"]["root_cause"][0]["reason"]
+
+
+def test_the_same_bytes_are_parsed_once() -> None:
+    """One request object, so that plans stay warm; not where the clock matters, or might be hidden in an escape."""
+
+    def call(body: bytes, **parameters: str) -> Call:
+        return Call("POST", "/a/_search", "/a/_search", parameters, {}, body)
+
+    term = b'{"query": {"term": {"t": "x"}}}'
+    assert plain_request(call(term), 100) is plain_request(call(term), 100)
+    assert plain_request(call(term, size="3"), 100).size == 3
+    assert plain_request(call(term), 5_000) is not plain_request(call(term), 100)
+    with pytest.raises(SedimentError, match="Result window is too large"):
+        plain_request(call(term), 5)
+    assert is_plain(call(term))
+    for body in (
+        b'{"query": {"range": {"d": {"gte": "now-1d"}}}}',
+        b'{"query": {"term": {"t": "\\u006eow"}}}',
+        b" " * 5_000,
+    ):
+        assert not is_plain(call(body))
+    assert not is_plain(call(b"", q="d:>now"))
