@@ -57,9 +57,11 @@ from schemas.ids import SegmentId
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2  # 2: sources in smaller blocks
 BLOCK_POSTINGS: Final = 128
-SOURCE_BLOCK_DOCS: Final = 64
+# Ten hits of a page lie in ten blocks: a block of 64 took three times as long to decompress as one of 16, and 7 % less space.
+SOURCE_BLOCK_DOCS: Final = 16
+SOURCE_BLOCK_DOCS_BEFORE: Final = 64  # format version 1
 NO_ORDINAL: Final = 0xFFFFFFFF
 
 
@@ -95,6 +97,11 @@ class SegmentMeta:
     source_bytes: int  # uncompressed
     fields: Sequence[FieldMeta] = field(default_factory=tuple)
     format_version: int = FORMAT_VERSION
+
+    @property
+    def source_block_docs(self) -> int:
+        """Documents a block of sources."""
+        return SOURCE_BLOCK_DOCS if self.format_version >= 2 else SOURCE_BLOCK_DOCS_BEFORE
 
 
 @dataclass(frozen=True, slots=True)

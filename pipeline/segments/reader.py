@@ -158,7 +158,8 @@ class SegmentReader:
 
     def stored(self) -> Sources:
         """The compressed sources as they are."""
-        return Sources(self._source_data, self._get("source/blocks"), self._get("source/starts"))
+        blocks, starts = self._get("source/blocks"), self._get("source/starts")
+        return Sources(self._source_data, blocks, starts, self.meta.source_block_docs)
 
     def _source_data(self, start: int, end: int) -> NDArray[np.uint8]:
         """A piece of source/data, without loading the whole where the arrays allow."""

@@ -29,7 +29,7 @@ from query_api.cli.operations.access import Near  # noqa: E402
 from query_api.cli.serve import open_pipeline  # noqa: E402
 from tests.pipeline.replay.nodes import BOOKS, digests, finished, put, settings_of, settle  # noqa: E402
 
-NEWEST: Final = 2
+NEWEST: Final = 3
 FORMATS: Final = {
     "log": LOG_VERSION,
     "manifest": MANIFEST_VERSION,

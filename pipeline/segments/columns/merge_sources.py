@@ -49,7 +49,8 @@ def _copied(inputs: Sequence[Sources], rows: I64, owners: I64, edges: I64) -> ND
     begins = rows[first]
     held = np.minimum(sizes[owners[first]] - begins, SOURCE_BLOCK_DOCS)
     together = (owners[first] == owners[last]) & (rows[last] - begins == count - 1)
-    whole: NDArray[np.bool_] = together & (begins % SOURCE_BLOCK_DOCS == 0) & (held == count)
+    alike = np.array([s.block_docs == SOURCE_BLOCK_DOCS for s in inputs])[owners[first]]
+    whole: NDArray[np.bool_] = alike & together & (begins % SOURCE_BLOCK_DOCS == 0) & (held == count)
     return whole
 
 
@@ -57,12 +58,12 @@ def _contents(inputs: Sequence[Sources], rows: I64, owners: I64) -> Iterator[NDA
     """The bytes of these documents, input after input."""
     for owner in np.unique(owners):
         one, mine = inputs[owner], rows[owners == owner]
-        numbers = np.unique(mine // SOURCE_BLOCK_DOCS)
+        numbers = np.unique(mine // one.block_docs)
         content = np.frombuffer(b"".join([one.block(int(n)) for n in numbers]), np.uint8)
-        firsts = numbers * SOURCE_BLOCK_DOCS
-        sizes = one.starts[np.minimum(firsts + SOURCE_BLOCK_DOCS, one.documents)] - one.starts[firsts]
+        firsts = numbers * one.block_docs
+        sizes = one.starts[np.minimum(firsts + one.block_docs, one.documents)] - one.starts[firsts]
         shifts = np.cumsum(sizes) - sizes - one.starts[firsts]
-        shift = shifts[np.searchsorted(numbers, mine // SOURCE_BLOCK_DOCS)]
+        shift = shifts[np.searchsorted(numbers, mine // one.block_docs)]
         order = np.arange(len(mine))
         data, starts = gather(content, one.starts[mine] + shift, one.starts[mine + 1] + shift, order)
         yield data[: starts[-1]]

@@ -1,6 +1,6 @@
 """The stored documents: zstd blocks of SOURCE_BLOCK_DOCS documents, compressed and read without the interpreter lock.
 
-Block b holds documents [64 b, 64 b + 64), their bytes one after another, as one zstd frame at level 1 that carries its content
+Block b holds documents [16 b, 16 b + 16), their bytes one after another, as one zstd frame at level 1 that carries its content
 size. Blocks are cut by document number, never by size, so that the same documents give the same bytes however they came
 into the segment.
 """
@@ -32,6 +32,7 @@ class Sources:
     read_data: Callable[[int, int], U8]
     blocks: I64
     starts: I64
+    block_docs: int = SOURCE_BLOCK_DOCS
 
     @property
     def documents(self) -> int:
@@ -40,10 +41,10 @@ class Sources:
 
     def read(self, documents: I64) -> list[bytes]:
         """The sources of these documents, in this order; each block is decompressed once."""
-        needed, inverse = np.unique(documents // SOURCE_BLOCK_DOCS, return_inverse=True)
+        needed, inverse = np.unique(documents // self.block_docs, return_inverse=True)
         context = zstandard.ZstdDecompressor()  # its memory is as much work to get as a block is to decompress
         buffers = [self.block(int(b), context) for b in needed]
-        bases = self.starts[needed * SOURCE_BLOCK_DOCS]
+        bases = self.starts[needed * self.block_docs]
         begins = (self.starts[documents] - bases[inverse]).tolist()
         ends = (self.starts[documents + 1] - bases[inverse]).tolist()
         return [buffers[b][begin:end] for b, begin, end in zip(inverse.tolist(), begins, ends, strict=True)]
@@ -54,8 +55,8 @@ class Sources:
 
     def block(self, number: int, context: Any = None) -> bytes:
         """The uncompressed bytes of one block; ``context``: a decompressor that is used again."""
-        first = number * SOURCE_BLOCK_DOCS
-        last = min(first + SOURCE_BLOCK_DOCS, self.documents)
+        first = number * self.block_docs
+        last = min(first + self.block_docs, self.documents)
         size = int(self.starts[last] - self.starts[first])
         frame = self.frame(number)
         try:

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.segments.columns.merge_sources import merge_sources
-from pipeline.segments.columns.sources import SourceArrays, write_sources
+from pipeline.segments.columns.sources import SourceArrays, Sources, write_sources
 from schemas.errors import SedimentError
 from schemas.records import ByteColumn
 
@@ -15,7 +16,7 @@ from schemas.records import ByteColumn
 def test_any_documents_in_any_order(values: list[bytes], data: st.DataObject) -> None:
     """What is read is what was written, blocks of empty documents included; rows may repeat."""
     stored = write_sources(ByteColumn.of(values)).reader()
-    assert len(stored.blocks) == -(-len(values) // 64) + 1
+    assert len(stored.blocks) == -(-len(values) // 16) + 1
     rows = data.draw(st.lists(st.integers(0, len(values) - 1))) if values else []
     assert stored.read(np.array(rows, np.int64)) == [values[r] for r in rows]
 
@@ -37,7 +38,7 @@ def test_damage_is_an_error() -> None:
         longer.read(np.array([0]))
 
 
-@given(st.lists(st.integers(0, 200), min_size=1, max_size=4), st.sampled_from([1, 64, 70, 1000]))
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=4), st.sampled_from([1, 16, 20, 64, 1000]))
 def test_merging_is_compressing_what_is_left(sizes: list[int], dropped: int) -> None:
     """Copied blocks and new ones together are the bytes of one run over the living."""
     inputs, live, values = [], [], []
@@ -51,3 +52,31 @@ def test_merging_is_compressing_what_is_left(sizes: list[int], dropped: int) -> 
     assert merged.data.tobytes() == expected.data.tobytes()
     assert merged.blocks.tolist() == expected.blocks.tolist()
     assert merged.starts.tolist() == expected.starts.tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 150), st.booleans()), min_size=1, max_size=4), st.sampled_from([1, 16, 1000]))
+def test_blocks_of_the_format_before_are_read_and_made_anew(parts: list[tuple[int, bool]], dropped: int) -> None:
+    """Segments with blocks of 64 documents answer, and merge with others into what one run over the living makes."""
+    inputs, live, values = [], [], []
+    for part, (size, old) in enumerate(parts):
+        mine = [b"%d-%d" % (part, row) * (row % 5) for row in range(size)]
+        rows = [row for row in range(size) if row % dropped != dropped - 1 or dropped == 1]
+        stored = in_large_blocks(mine) if old else write_sources(ByteColumn.of(mine)).reader()
+        assert stored.read(np.array(rows, np.int64)) == [mine[row] for row in rows]
+        inputs.append(stored)
+        live.append(np.array(rows, np.int64))
+        values += [mine[row] for row in rows]
+    merged, expected = merge_sources(inputs, live), write_sources(ByteColumn.of(values))
+    assert merged.data.tobytes() == expected.data.tobytes()
+    assert merged.starts.tolist() == expected.starts.tolist()
+
+
+def in_large_blocks(values: list[bytes]) -> Sources:
+    """As format version 1 has it, from the library alone."""
+    frames = [
+        zstandard.ZstdCompressor(level=1).compress(b"".join(values[at : at + 64])) for at in range(0, len(values), 64)
+    ]
+    data = np.frombuffer(b"".join(frames), np.uint8)
+    blocks = np.cumsum([0, *map(len, frames)]).astype(np.int64)
+    starts = np.cumsum([0, *map(len, values)]).astype(np.int64)
+    return Sources(lambda begin, end: data[begin:end], blocks, starts, 64)
