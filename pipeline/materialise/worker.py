@@ -214,6 +214,9 @@ class Worker:
     def _round(self, reader: PartitionReader) -> None:
         timeout_s = wait_s(self._facts(), self._policy)
         batch = reader.read(records_max=self._parts.batch_records, bytes_max=BATCH_BYTES_MAX, timeout_s=timeout_s)
+        if self.jobs.full:  # since it was asked for
+            reader.seek(self.machine.applied)
+            return
         while self._gate.urgent and not self._stopping.is_set():
             time.sleep(0.0002)  # a lock is not fair: let those go first who wait for it
         with self._gate.lock:

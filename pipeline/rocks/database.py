@@ -28,10 +28,13 @@ from schemas.errors import SedimentError, damaged, unavailable
 
 STALL_ATTEMPTS_MAX: Final = 8
 CLOSE_S: Final = 10.0
+FLUSH_S: Final = 120.0
+FLUSH_FAILED_S: Final = 5.0  # after one that failed
 BLOB_AGE: Final = "blob_garbage_collection_age_cutoff"
 BLOB_AGE_CUTOFF: Final = 0.25
 WRITE_STALL: Final = "Result incomplete"
 HANGING: Final[set[str]] = set()  # stores that do not close: RocksDB keeps the locks of their directories
+FAILED: Final[set[str]] = set()  # stores that failed to flush at some time
 NEVER: Final = 1 << 30  # level 0 files hold keys only: their number is no reason to slow down
 _log = logging.getLogger(__name__)
 
@@ -82,6 +85,9 @@ class RocksStore:
         self._write_options.disable_wal = True
         self._write_options.no_slowdown = True
         self._closed = False
+        self._flush_lock = threading.Lock()
+        self._flushing: threading.Thread | None = None  # a flush that did not end in time
+        self._failed = False  # the last flush failed
         with self._translated():
             self._db: Any = rocksdict.Rdict(path, options_of(tuning or Tuning()))
 
@@ -157,9 +163,27 @@ class RocksStore:
         raise unavailable("storage_io", f"the disk under {self._path} does not keep up: use a faster one or write less")
 
     def flush(self) -> None:
-        """Return when all that was written is durable."""
-        with self._translated():
-            self._db.flush()
+        """Return when all that was written is durable. Raises UNAVAILABLE where that does not end: after its disk failed RocksDB may
+        wait for ever.
+        """
+        with self._flush_lock:
+            if self._flushing is not None and not ended(self._flushing, FLUSH_FAILED_S):
+                raise unavailable("storage_io", f"the store {self._path} does not answer after its disk failed")
+            self._flushing = None
+            failures: list[Exception] = []
+            database = self._db
+            flushing = threading.Thread(target=_try, args=(lambda: database.flush(), failures), daemon=True)
+            flushing.start()
+            if not ended(flushing, FLUSH_FAILED_S if self._failed else FLUSH_S):
+                self._flushing, self._failed = flushing, True
+                make_way(self._path)
+                raise unavailable("storage_io", f"the store {self._path} does not answer: is its disk well?")
+            self._failed = bool(failures)
+            if failures:
+                make_way(self._path)
+            with self._translated():
+                for failure in failures:
+                    raise failure
 
     def disk_bytes(self) -> int:
         """Bytes of table and blob files."""
@@ -216,13 +240,18 @@ class RocksStore:
             raise translate(str(error), self._path) from error
 
 
+def make_way(path: str) -> None:
+    """A store failed to flush: RocksDB's threads for flushes are the process's, and its recovery may keep one for ever. One more, then."""
+    FAILED.add(path)
+    rocksdict.Env().set_high_priority_background_threads(1 + len(FAILED))
+
+
 def close_within(database: list[Any], path: str) -> None:
     """Close the only element. Raises what RocksDB says, UNAVAILABLE where it says nothing for CLOSE_S."""
     failures: list[Exception] = []
     closing = threading.Thread(target=_close, args=(database, failures), name="close-store", daemon=True)
     closing.start()
-    closing.join(CLOSE_S)
-    if closing.is_alive():
+    if not ended(closing, CLOSE_S):
         if path not in HANGING:
             HANGING.add(path)
             atexit.register(_end)
@@ -237,12 +266,22 @@ def close_within(database: list[Any], path: str) -> None:
 
 def _close(database: list[Any], failures: list[Exception]) -> None:
     """Close the only element, and let go of it: the last reference frees the directory's lock."""
+    _try(database[0].close, failures)
+    database.clear()
+
+
+def _try(act: Callable[[], object], failures: list[Exception]) -> None:
+    """Do it; note what it raises."""
     try:
-        database[0].close()
+        act()
     except Exception as error:  # noqa: BLE001 - rocksdict raises nothing else; the caller translates it
         failures.append(error.with_traceback(None))
-    finally:
-        database.clear()
+
+
+def ended(thread: threading.Thread, seconds: float) -> bool:
+    """Whether a thread ends in time."""
+    thread.join(seconds)
+    return not thread.is_alive()
 
 
 def _close_left(database: list[Any], path: str, word: "SimpleQueue[None]", gone: Callable[[], None]) -> None:

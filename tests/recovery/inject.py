@@ -208,7 +208,7 @@ def strace_missing() -> str:
 
 def hurry() -> None:
     """Look oftener after what is wrong than a server does, and wait for less."""
-    database.CLOSE_S = CLOSE_S
+    database.CLOSE_S = database.FLUSH_FAILED_S = CLOSE_S
     upkeep.REFUSING_MS = REFUSING_MS
     app.WATCH_S = WATCH_S
 

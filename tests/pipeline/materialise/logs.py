@@ -163,36 +163,33 @@ class World:
     log: list[Record | Put]
 
 
-WORLDS = st.builds(
-    World,
-    properties=st.sampled_from(
+FRAME: dict[str, st.SearchStrategy[Any]] = {
+    "properties": st.sampled_from(
         [{}, {}, {"s": {"type": "keyword"}}, {"a": {"type": "long"}}, {"a": {"properties": {"b": TEXT}}}]
     ),
-    dynamic=st.sampled_from(["true", "true", "true", "true", "true", "false", "strict"]),
-    fields_max=st.sampled_from([1000, 1000, 5, 8]),
-    neighbour=st.sampled_from([{}, {}, {"a": TEXT}, {"b": {"type": "long"}, "c.s": {"type": "long"}}]),
-    log=LOGS,
-)
+    "dynamic": st.sampled_from(["true", "true", "true", "true", "true", "false", "strict"]),
+    "fields_max": st.sampled_from([1000, 1000, 5, 8]),
+    "neighbour": st.sampled_from([{}, {}, {"a": TEXT}, {"b": {"type": "long"}, "c.s": {"type": "long"}}]),
+}
+WORLDS = st.builds(World, **FRAME, log=LOGS)
+SEEDS = st.integers(0, 1 << 32)
 LONG_WORLDS = st.builds(
-    lambda world, seed, length: World(
-        world.properties, "true", world.fields_max, world.neighbour, random_log(seed, length)
-    ),
-    world=WORLDS,
-    seed=st.integers(0, 1 << 32),
-    length=st.integers(10, 70),
+    World,
+    **{**FRAME, "dynamic": st.just("true")},
+    log=st.builds(lambda s, n: random_log(s, n), SEEDS, st.integers(10, 70)),
 )
 
+KEPT = (0, 0, 1, 1, 2, 2, 3, 5, 30)  # unflushed batches that a crash leaves: a commit has few
 ACTIONS = st.one_of(
     st.tuples(st.just("step"), st.integers(1, 7)),
     st.tuples(st.just("step"), st.integers(1, 3)),
     st.tuples(st.sampled_from(["refresh", "compact", "commit", "commit", "commit", "job", "job", "newest job"])),
     st.tuples(st.just("merge"), st.integers(0, 3), st.integers(1, 4)),
-    st.tuples(st.just("crash"), st.integers(0, 30)),
-    st.tuples(st.just("kill"), st.integers(1, 7), st.integers(0, 30)),
+    st.tuples(st.just("crash"), st.sampled_from(KEPT)),
+    st.tuples(st.just("kill"), st.integers(1, 7), st.sampled_from(KEPT)),
     st.tuples(st.just("catalog_away"), st.integers(1, 3)),
 )
 Schedule = list[tuple[object, ...]]
-SEEDS = st.integers(0, 1 << 32)
 
 
 def random_schedule(seed: int, length: int) -> Schedule:
@@ -207,11 +204,15 @@ def random_schedule(seed: int, length: int) -> Schedule:
         numbers = {
             "step": (random.choice([1, 1, 2, 3, 9]),),
             "merge": (random.randrange(4), random.randint(1, 4)),
-            "crash": (random.randrange(30),),
-            "kill": (random.randint(1, 7), random.randrange(30)),
+            "crash": (random.choice(KEPT),),
+            "kill": (random.randint(1, 7), random.choice(KEPT)),
             "catalog_away": (random.randint(1, 3),),
         }
         found.append((kind, *numbers.get(kind, ())))
+        if (
+            kind in {"commit", "merge"} and random.random() < 0.5
+        ):  # the job, whole or up to a kill, before anything else happens
+            found.append(("kill", *numbers["kill"]) if crashes and random.random() < 0.5 else ("job",))
     return found
 
 
@@ -282,4 +283,5 @@ def random_log(seed: int, length: int) -> "list[Record | Put]":
     return found
 
 
-SCHEDULES = st.lists(ACTIONS, max_size=40) | st.builds(random_schedule, seed=SEEDS, length=st.integers(0, 80))
+LONG_SCHEDULES = st.builds(random_schedule, seed=SEEDS, length=st.integers(20, 80))
+SCHEDULES = st.lists(ACTIONS, max_size=40) | LONG_SCHEDULES

@@ -167,6 +167,7 @@ class Partition:
     kill_at: int = -1  # probes from now on until the process ends; -1: never
     probes: list[str] = field(default_factory=list)
     topic_id: str | None = None
+    store_of: type[MemoryStore] = MemoryStore
 
     def __post_init__(self) -> None:
         self.open()
@@ -175,7 +176,7 @@ class Partition:
         """A new process."""
         self.jobs = Later()
         self.kill_at = -1
-        self.store = MemoryStore(self.disk, self.faults)
+        self.store = self.store_of(self.disk, self.faults)
         info = self.log.topic(TOPIC)
         assert info is not None
         self.worker = Worker(
@@ -205,9 +206,11 @@ class Partition:
             raise Killed
 
     def crash(self, kept: int = 0) -> None:
-        """End the process and start another; ``kept``: unflushed batches that became durable by themselves."""
+        """End the process and start another; ``kept``: unflushed batches that became durable by themselves. What was said to be durable is."""
+        durable = self.worker.jobs.durable
         self.store.crash(min(kept, self.store.unsynced))
         self.open()
+        assert self.worker.machine.applied >= durable
 
     def step(self, records: int = 1 << 30) -> bool:
         """Read and apply at most so many records, and do what is due."""

@@ -6,7 +6,7 @@ lose the catalog, end the process between any two steps of a commit, and lose an
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, currently_in_test_context, event, given, settings
 from hypothesis import strategies as st
 
 from pipeline.catalog.commands import AddFields
@@ -80,7 +80,8 @@ def act(partition: Partition, action: tuple[object, ...], history: list[dict[str
             partition.crash(kept)
         case ("kill", int(probe), int(kept)):
             if not partition.run_job(kill_at=probe):
-                event("killed inside " + partition.probes[-1])
+                if currently_in_test_context():
+                    event("killed inside " + partition.probes[-1])
                 partition.crash(kept)
         case ("catalog_away", int(question)):
             partition.catalog.failing = {partition.catalog.questions + question}

@@ -1,4 +1,6 @@
-"""An index is a function of its log: however a log is applied, both digests come out the same; and so does every document's history."""
+"""An index is a function of its log: however a log is applied, both digests and every search come out the same; and so does every document's
+history.
+"""
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -7,10 +9,13 @@ from pipeline.replay.history import NAMES, history, letters_of
 from pipeline.segments import digest
 from pipeline.segments.view import PartitionView
 from schemas.outcomes import Result
-from tests.pipeline.materialise.logs import LONG_WORLDS, SCHEDULES, WORLDS, Schedule, World
-from tests.pipeline.materialise.model import Model
+from tests.pipeline.materialise.logs import LONG_WORLDS, SCHEDULES, WORLDS, Schedule, World, random_log
+from tests.pipeline.materialise.model import TEXT, Model
 from tests.pipeline.materialise.simulation import FoldedCatalog, Partition, SimulatedLog
 from tests.pipeline.materialise.test_model import act, expected, partition_of, prepare
+from tests.pipeline.replay.answers import BODIES, answers
+
+PROPERTIES = {"a": {"type": "long"}, "s": TEXT}
 
 
 def digests(view: PartitionView) -> tuple[str, str]:
@@ -28,10 +33,18 @@ def check_kept(partition: Partition) -> None:
     assert digest.text_of(machine.digest) == digest.text_of(columns)
 
 
+def all_of(partition: Partition) -> list[object]:
+    """Digests of documents and dead letters, and what is found."""
+    worker = partition.worker
+    return [digests(worker.view), digests(worker.dead_view), answers(worker.view)]
+
+
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=25)
 @given(world=WORLDS | LONG_WORLDS, schedule=SCHEDULES)
-def test_both_digests_depend_on_the_log_only(world: World, schedule: Schedule) -> None:
-    """One partition reads all at once; the other is cut, committed, merged, crashed and opened again at any point."""
+def test_digests_and_searches_depend_on_the_log_only(world: World, schedule: Schedule) -> None:
+    """One partition reads all at once; the other is cut, refreshed, committed, merged, crashed and opened again at any point, and once more
+    at the end.
+    """
     catalog, log = prepare(world)
     _, model_history = expected(catalog, log)
     at_once = partition_of(catalog, log)
@@ -43,9 +56,13 @@ def test_both_digests_depend_on_the_log_only(world: World, schedule: Schedule) -
         check_kept(by_schedule)
     by_schedule.catch_up()
     check_kept(by_schedule)
-    assert digests(at_once.worker.view) == digests(by_schedule.worker.view)
-    dead = [digests(one.worker.dead_view) for one in (at_once, by_schedule)]
-    assert dead[0] == dead[1]
+    seen = all_of(at_once)
+    assert all_of(by_schedule) == seen
+    by_schedule.begin_commit()
+    by_schedule.run_jobs()
+    by_schedule.crash()
+    assert by_schedule.worker.machine.applied == len(log)
+    assert all_of(by_schedule) == seen
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=25)
@@ -72,6 +89,19 @@ def test_a_history_tells_what_happened(world: World) -> None:
             assert event.result == NAMES[Result[outcome.result.upper()]]
             assert event.version == outcome.version
             assert event.value == log[event.offset].value
+
+
+def test_the_searches_find_something() -> None:
+    """Each of them, with a score, a sort value or a count; or equal answers would say little."""
+    some = [0] * len(BODIES)
+    for seed in range(8):
+        catalog, log = prepare(World(PROPERTIES, "true", 1000, {}, random_log(seed, 60)))
+        partition = partition_of(catalog, log)
+        partition.catch_up()
+        for number, found in enumerate(answers(partition.worker.view)):
+            assert len(found) == 4, (BODIES[number], found)
+            some[number] += bool(found[1] and (found[0] or found[3]))
+    assert all(some), some
 
 
 def test_digests_of_nothing() -> None:

@@ -121,7 +121,6 @@ def test_a_partition_whose_disk_refuses_stops_taking_records(tmp_path: Path, mon
         worker = refusing(node, monkeypatch)
         put(node, [("new", document(1))])
         wait_for(lambda: worker.jobs.full)
-        time.sleep(0.3)  # it may have been waiting for records
         stands = worker.outcomes.applied
         with pytest.raises(SedimentError, match="takes no writes: commit: the disk said no"):
             node.decisions(node.index_state("books"), PartitionId(0))
