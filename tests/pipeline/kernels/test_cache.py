@@ -23,7 +23,7 @@ def test_every_import_of_a_real_source_is_found() -> None:
     """The pattern finds what Python's own parser finds, in each module and test of ours."""
     for root in ("schemas", "pipeline", "query_api", "tests"):
         for path in (cache.ROOT / root).rglob("*.py"):
-            names = set()
+            names: set[str] = set()
             for node in ast.walk(ast.parse(path.read_bytes())):
                 if isinstance(node, ast.Import):
                     names.update(alias.name for alias in node.names)
