@@ -7,8 +7,11 @@ from typing import Any
 from fastapi import FastAPI
 
 from query_api.console.routes import add_console
-from query_api.elastic.admin import analyze, cat, cluster, indices, operations, sediment
+from query_api.elastic.admin import analyze, cluster, indices, operations, sediment
+from query_api.elastic.cat import indices as cat_indices
+from query_api.elastic.cat import nodes as cat_nodes
 from query_api.elastic.metadata import aliases, blocks, fields, resolution, templates
+from query_api.elastic.monitoring import nodes, state, stats, tasks
 from query_api.elastic.reading import point_in_time, scroll, search
 from query_api.elastic.wire.asgi import ElasticApp, Receive, Scope, Send
 from query_api.elastic.wire.router import Route, Router
@@ -20,7 +23,12 @@ def routes() -> list[Route]:
     """Every route, for the router and for the reference page."""
     groups = (
         cluster.ROUTES,
-        cat.ROUTES,
+        cat_indices.ROUTES,
+        cat_nodes.ROUTES,
+        nodes.ROUTES,
+        stats.ROUTES,
+        state.ROUTES,
+        tasks.ROUTES,
         sediment.ROUTES,
         operations.ROUTES,
         indices.ROUTES,

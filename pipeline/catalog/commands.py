@@ -97,8 +97,15 @@ class RemoveTemplate:
     of_kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class PutClusterSettings:
+    """Change settings of the cluster; None takes one away."""
+
+    settings: Mapping[str, str | None]
+
+
 IndexCommand = CreateIndex | DeleteIndex | PutMapping | PutSettings | AddFields | SetClosed
-Command = IndexCommand | ChangeAliases | PutTemplate | RemoveTemplate
+Command = IndexCommand | ChangeAliases | PutTemplate | RemoveTemplate | PutClusterSettings
 _KINDS: Mapping[str, type[Command]] = {
     "create_index": CreateIndex,
     "delete_index": DeleteIndex,
@@ -109,6 +116,7 @@ _KINDS: Mapping[str, type[Command]] = {
     "set_closed": SetClosed,
     "put_template": PutTemplate,
     "remove_template": RemoveTemplate,
+    "put_cluster_settings": PutClusterSettings,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

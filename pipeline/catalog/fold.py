@@ -17,6 +17,7 @@ from pipeline.catalog.commands import (
     CreateIndex,
     DeleteIndex,
     IndexCommand,
+    PutClusterSettings,
     PutMapping,
     PutSettings,
     PutTemplate,
@@ -35,7 +36,8 @@ Outcome = IndexState | SedimentError | None
 def fold(state: CatalogState, command: Command, timestamp_ms: int) -> tuple[CatalogState, Outcome]:
     """Apply one command. The outcome is the index after it, None for a deletion, or the error that refused it."""
     try:
-        return _apply(state, command, timestamp_ms)
+        after, outcome = _apply(state, command, timestamp_ms)
+        return replace(after, version=state.version + (after is not state)), outcome
     except SedimentError as refused:
         return _remember_refusal(state, command, refused), refused
 
@@ -48,6 +50,8 @@ def _apply(state: CatalogState, command: Command, timestamp_ms: int) -> tuple[Ca
             return templates.put(state, command.template, create=command.create), None
         case RemoveTemplate():
             return templates.remove(state, command.of_kind, command.template), None
+        case PutClusterSettings():
+            return replace(state, settings=_laid_over(state.settings, command.settings)), None
         case _:
             return _apply_to_index(state, command, timestamp_ms)
 
@@ -161,11 +165,13 @@ def _put_mapping(state: CatalogState, command: PutMapping) -> tuple[CatalogState
 
 def _put_settings(state: CatalogState, command: PutSettings) -> tuple[CatalogState, Outcome]:
     index = index_by_uuid(state, command.uuid)
-    merged = {**index.settings, **{k: v for k, v in command.settings.items() if v is not None}}
-    for name in (k for k, v in command.settings.items() if v is None):
-        merged.pop(name, None)
-    changed = replace(index, settings=merged)
+    changed = replace(index, settings=_laid_over(index.settings, command.settings))
     return replace(state, indices={**state.indices, index.name: changed}), changed
+
+
+def _laid_over(settings: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    merged = {**settings, **{k: v for k, v in changes.items() if v is not None}}
+    return {k: v for k, v in merged.items() if changes.get(k, "") is not None}
 
 
 def _set_closed(state: CatalogState, command: SetClosed) -> tuple[CatalogState, Outcome]:

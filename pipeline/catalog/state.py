@@ -48,6 +48,12 @@ class IndexState:
         """A setting as text."""
         return self.settings.get(name, default)
 
+    @property
+    def replicas(self) -> int:
+        """How many copies of each partition are asked for beside the one that there is."""
+        text = self.setting("number_of_replicas", "0")
+        return int(text) if text.isdigit() and len(text) <= 9 else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -88,3 +94,9 @@ class CatalogState:
     refused: Mapping[tuple[str, int], Mapping[int, Refusal]] = field(default_factory=dict)
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
     templates: Mapping[tuple[str, str], Template] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)  # of the cluster: persistent.<name>, transient.<name>
+    version: int = 0  # how many commands changed something
+
+    def setting(self, name: str, default: str) -> str:
+        """A setting of the cluster; a transient one goes before a persistent one."""
+        return self.settings.get(f"transient.{name}", self.settings.get(f"persistent.{name}", default))

@@ -15,6 +15,7 @@ from pipeline.catalog.commands import (
     ChangeAliases,
     CreateIndex,
     DeleteIndex,
+    PutClusterSettings,
     PutMapping,
     PutSettings,
     PutTemplate,
@@ -228,6 +229,10 @@ class IndexService:
         check_settings(template.settings)
         parsed_mapping(template.mappings)
         self._parts.catalog.propose(PutTemplate(template, create))
+
+    def put_cluster_settings(self, settings: Mapping[str, str | None]) -> None:
+        """Change settings of the cluster; None takes one away."""
+        self._parts.catalog.propose(PutClusterSettings(settings))
 
     def remove_template(self, kind: str, name: str) -> None:
         """Forget a template. Raises NOT_FOUND."""

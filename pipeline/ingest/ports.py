@@ -149,6 +149,10 @@ class Indices(Protocol):
         """What indices that are created from now on begin with. ``create``: refused where there is one of that name."""
         ...
 
+    def put_cluster_settings(self, settings: Mapping[str, str | None]) -> None:
+        """Change settings of the cluster; None takes one away."""
+        ...
+
     def remove_template(self, kind: str, name: str) -> None:
         """Forget a template. Raises NOT_FOUND."""
         ...

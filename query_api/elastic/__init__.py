@@ -4,4 +4,7 @@
 ``reading``: _search and its like; what a hit shows.
 ``writing``: _bulk and the routes of single documents.
 ``admin``: indices, the cluster, our own routes.
+``metadata``: aliases, templates, blocks, fields.
+``monitoring``: figures about the node and its indices.
+``cat``: tables.
 """

@@ -2,6 +2,7 @@
 
 ``ports``: what a partition can be asked.
 ``contexts``: points in time that are kept between requests.
+``tasks``: work that goes on after its request was answered.
 ``services``: what the composition root gives to the dialects.
 ``lookup``: documents by id.
 ``freshness``: how far each partition is.

@@ -57,14 +57,14 @@ class Contexts:
         return context
 
     def get(self, kind: str, identity: str, keep_s: float | None = None) -> Context:
-        """A context, kept on for so long from now. Raises ``search_context_missing``."""
+        """A context, kept on for at least so long from now. Raises ``search_context_missing``."""
         self.sweep()
         with self._lock:
             found = self._open.get(identity)
             if found is None or found.kind != kind:
                 raise not_found("search_context_missing", f"No search context found for id [{identity}]")
-            found.keep_s = found.keep_s if keep_s is None else keep_s
-            found.expires = self._monotonic() + found.keep_s
+            longer = self._monotonic() + (found.keep_s if keep_s is None else keep_s)
+            found.expires = max(found.expires, longer)
             return found
 
     def close(self, kind: str, identities: Iterable[str]) -> list[str]:

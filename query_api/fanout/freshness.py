@@ -23,6 +23,12 @@ def freshness_of(services: Services, state: IndexState) -> list[Freshness | Sedi
     return found
 
 
+def color_of(state: IndexState, partitions: Sequence[Freshness | SedimentError]) -> str:
+    """The colour of an index: yellow too where copies are asked for, since there are none."""
+    found = status_of(partitions)
+    return "yellow" if found == "green" and state.replicas else found
+
+
 def status_of(partitions: Sequence[Freshness | SedimentError]) -> str:
     """Elasticsearch's colour: red if a partition does not answer or has stopped, yellow while one recovers."""
     if any(not isinstance(p, Freshness) or p.state == "stopped" for p in partitions):

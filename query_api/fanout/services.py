@@ -11,6 +11,7 @@ from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from query_api.fanout.contexts import Contexts
 from query_api.fanout.ports import Topology
+from query_api.fanout.tasks import Tasks
 from schemas.settings import ServeSettings
 
 
@@ -71,4 +72,5 @@ class Services:
     monotonic: Callable[[], float] = time.monotonic
     checks: Sequence[Callable[[], Check]] = ()
     operations: Operations | None = None
+    tasks: Tasks = field(default_factory=lambda: Tasks(time.monotonic, wall_clock_ms))
     contexts: Contexts = field(default_factory=lambda: Contexts(time.monotonic, wall_clock_ms))

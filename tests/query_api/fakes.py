@@ -15,6 +15,7 @@ from pipeline.catalog.commands import (
     Command,
     CreateIndex,
     DeleteIndex,
+    PutClusterSettings,
     PutMapping,
     PutSettings,
     PutTemplate,
@@ -281,6 +282,9 @@ class FakeNode:
 
     def put_template(self, template: Template, *, create: bool) -> None:
         self.propose(PutTemplate(template, create))
+
+    def put_cluster_settings(self, settings: Mapping[str, str | None]) -> None:
+        self.propose(PutClusterSettings(settings))
 
     def remove_template(self, kind: str, name: str) -> None:
         self.propose(RemoveTemplate(name, kind))

@@ -3,8 +3,7 @@
 ``settings``: index settings to flat texts and back.
 ``indices``: create, delete, mapping, settings, refresh.
 ``analyze``: _analyze.
-``cluster``: /, _cluster, _nodes, _stats.
-``cat``: the tables of _cat.
+``cluster``: /, _cluster/health, _cluster/stats.
 ``sediment``: /_sediment, /health, /metrics.
 ``operations``: replay, verify, history, redrive.
 """

@@ -7,9 +7,9 @@ from typing import Any
 from pipeline.catalog.state import IndexState
 from query_api.elastic.admin.indices import states
 from query_api.elastic.wire.call import Call, Reply
-from query_api.elastic.wire.names import OPTIONS, Options
+from query_api.elastic.wire.names import OPTIONS, Options, known
 from query_api.elastic.wire.router import Route, route
-from query_api.fanout.freshness import freshness_of, status_of
+from query_api.fanout.freshness import color_of, freshness_of
 from query_api.fanout.services import Services
 from schemas.errors import illegal_argument
 from schemas.results import Freshness
@@ -44,6 +44,12 @@ HEALTH_POLL_SECONDS = 0.05
 _RANK = {"green": 0, "yellow": 1, "red": 2}
 
 
+_NOT_THERE: Mapping[str, Any] = {
+    "status": "red", "number_of_shards": 0, "number_of_replicas": 0, "active_primary_shards": 0, "active_shards": 0,
+    "relocating_shards": 0, "initializing_shards": 0, "unassigned_shards": 0,
+}  # fmt: skip
+
+
 def health(services: Services, call: Call) -> Reply:
     """Whether every partition answers."""
     level = call.text("level", "cluster")
@@ -55,7 +61,8 @@ def health(services: Services, call: Call) -> Reply:
     per_index = _health_when(services, call, wanted)
     worst = _worst(per_index)
     active = sum(h["active_shards"] for h in per_index.values())
-    late = _RANK[worst] > _RANK[wanted] or _too_few_nodes(call.text("wait_for_nodes"))
+    wanted_shards = active + sum(h["unassigned_shards"] for h in per_index.values())
+    late = _RANK[worst] > _RANK[wanted] or bool(_absent(services, call)) or _too_few_nodes(call.text("wait_for_nodes"))
     body: dict[str, Any] = {
         "cluster_name": services.settings.cluster_name,
         "status": worst,
@@ -73,25 +80,35 @@ def health(services: Services, call: Call) -> Reply:
         "number_of_pending_tasks": 0,
         "number_of_in_flight_fetch": 0,
         "task_max_waiting_in_queue_millis": 0,
-        "active_shards_percent_as_number": 100.0 if worst != "red" else 0.0,
+        "active_shards_percent_as_number": 100.0 * active / wanted_shards if wanted_shards else 100.0,
     }
     if level != "cluster":
         body["indices"] = per_index
     return Reply(body, 408 if late else 200)
 
 
+def _absent(services: Services, call: Call) -> list[str]:
+    """Names without a pattern that nothing has."""
+    names = [n for n in call.path.get("index", "").split(",") if n and "*" not in n and not n.startswith("-")]
+    return [n for n in names if n != "_all" and not known(services.indices, n)]
+
+
 def _worst(per_index: Mapping[str, Mapping[str, Any]]) -> str:
     return max((h["status"] for h in per_index.values()), key=_RANK.__getitem__, default="green")
 
 
-def _health_when(services: Services, call: Call, wanted: str) -> dict[str, dict[str, Any]]:
+def _health_when(services: Services, call: Call, wanted: str) -> dict[str, Mapping[str, Any]]:
     """The indices' health as soon as it is as good as wanted, or at the timeout."""
     end = services.monotonic() + min(call.seconds("timeout", HEALTH_SECONDS), HEALTH_SECONDS)
     pause = threading.Event()
     while True:
         found = states(services, call, Options(ignore_unavailable=True, closed=True, hidden=True))
-        per_index: dict[str, dict[str, Any]] = {s.name: _index_health(services, s) for s in found}
-        if _RANK[_worst(per_index)] <= _RANK[wanted] or services.monotonic() >= end:
+        per_index: dict[str, Mapping[str, Any]] = {s.name: _index_health(services, s) for s in found}
+        absent = _absent(services, call)
+        late = services.monotonic() >= end
+        if late and absent:
+            return {**per_index, **dict.fromkeys(absent, _NOT_THERE)}
+        if late or (not absent and _RANK[_worst(per_index)] <= _RANK[wanted]):
             return per_index
         pause.wait(HEALTH_POLL_SECONDS)
 
@@ -105,14 +122,14 @@ def _index_health(services: Services, state: IndexState) -> dict[str, Any]:
     answered = freshness_of(services, state)
     alive = sum(isinstance(f, Freshness) for f in answered)
     return {
-        "status": status_of(answered),
+        "status": color_of(state, answered),
         "number_of_shards": state.partitions,
-        "number_of_replicas": 0,
+        "number_of_replicas": state.replicas,
         "active_primary_shards": alive,
         "active_shards": alive,
         "relocating_shards": 0,
         "initializing_shards": 0,
-        "unassigned_shards": state.partitions - alive,
+        "unassigned_shards": state.partitions * (1 + state.replicas) - alive,
     }
 
 
@@ -125,7 +142,7 @@ def cluster_stats(services: Services, call: Call) -> Reply:
         "cluster_name": services.settings.cluster_name,
         "cluster_uuid": services.cluster_uuid,
         "timestamp": services.clock_ms(),
-        "status": max((status_of(freshness_of(services, s)) for s in found), key=_RANK.__getitem__, default="green"),
+        "status": max((color_of(s, freshness_of(services, s)) for s in found), key=_RANK.__getitem__, default="green"),
         "indices": {
             "count": len(found),
             "shards": {"total": sum(s.partitions for s in found), "primaries": sum(s.partitions for s in found)},
@@ -142,97 +159,14 @@ def cluster_stats(services: Services, call: Call) -> Reply:
     })  # fmt: skip
 
 
-def nodes(services: Services, call: Call) -> Reply:
-    """The one node."""
-    settings = services.settings
-    address = f"{settings.host}:{settings.port}"
-    one = {
-        "name": settings.node_name,
-        "transport_address": address,
-        "host": settings.host,
-        "ip": settings.host,
-        "version": COMPATIBLE_NUMBER,
-        "build_type": "sediment",
-        "build_hash": f"sediment-{services.version}",
-        "roles": ["cluster_manager", "data", "ingest", "remote_cluster_client"],
-        "settings": {"client.type": "node"} if call.flag("flat_settings") else {"client": {"type": "node"}},
-        "plugins": [],
-        "modules": [],
-        "http": {"bound_address": [address], "publish_address": address},
-    }
-    counts = {"total": 1, "successful": 1, "failed": 0}
-    return Reply({"_nodes": counts, "cluster_name": settings.cluster_name, "nodes": {services.cluster_uuid: one}})
-
-
-def stats(services: Services, call: Call) -> Reply:
-    """Documents, bytes and segments of indices, or those sections that the path names."""
-    sections = _sections(call)
-    per_index: dict[str, Any] = {}
-    everything: list[Freshness] = []
-    total = successful = 0
-    for state in states(services, call, Options(forbid_closed=call.flag("forbid_closed_indices", default=True))):
-        answered = [f for f in freshness_of(services, state) if isinstance(f, Freshness)]
-        everything += answered
-        total += state.partitions
-        successful += len(answered)
-        numbers = _numbers(answered, sections)
-        per_index[state.name] = {"uuid": state.uuid, "primaries": numbers, "total": numbers}
-    numbers = _numbers(everything, sections)
-    body: dict[str, Any] = {
-        "_shards": {"total": total, "successful": successful, "failed": total - successful},
-        "_all": {"primaries": numbers, "total": numbers},
-    }
-    if call.text("level", "indices") != "cluster":
-        body["indices"] = per_index
-    return Reply(body)
-
-
-# Sections of _stats: those that there are, and those that clients may name without getting them.
-_SECTIONS = frozenset({"docs", "store", "segments"})
-_OTHER_SECTIONS = frozenset({
-    "indexing", "get", "search", "merge", "refresh", "flush", "warmer", "query_cache", "fielddata", "completion", "translog",
-    "request_cache", "recovery", "suggest",
-})  # fmt: skip
-
-
-def _sections(call: Call) -> frozenset[str]:
-    named = [n for n in call.path.get("metric", "_all").split(",") if n]
-    unknown = [n for n in named if n not in _SECTIONS | _OTHER_SECTIONS | {"_all"}]
-    if unknown:
-        shown = ", ".join(f"[{n}]" for n in unknown)
-        ending = "s" if len(unknown) > 1 else ""
-        raise illegal_argument(f"request [{call.route_path}] contains unrecognized metric{ending}: {shown}")
-    return _SECTIONS if "_all" in named or not named else _SECTIONS & set(named)
-
-
-def _numbers(answered: Sequence[Freshness], sections: frozenset[str]) -> dict[str, Any]:
-    numbers: dict[str, Any] = {
-        "docs": {"count": sum(f.documents for f in answered), "deleted": 0},
-        "store": {"size_in_bytes": sum(f.bytes for f in answered), "reserved_in_bytes": 0},
-        "segments": {"count": sum(f.segments for f in answered)},
-    }
-    return {name: value for name, value in numbers.items() if name in sections}
-
-
 _HEALTH = OPTIONS | {
     "level", "local", "wait_for_status", "wait_for_nodes", "wait_for_events", "wait_for_active_shards", "awareness_attribute",
     "wait_for_no_relocating_shards", "wait_for_no_initializing_shards", "ensure_node_commissioned",
-}  # fmt: skip
-_STATS = OPTIONS | {
-    "level", "fields", "fielddata_fields", "completion_fields", "groups", "include_segment_file_sizes", "include_unloaded_segments",
-    "forbid_closed_indices",
 }  # fmt: skip
 ROUTES: Sequence[Route] = (
     route("GET", "/", info),
     route("GET", "/_cluster/health", health, _HEALTH),
     route("GET", "/_cluster/health/{index}", health, _HEALTH),
     route("GET", "/_cluster/stats", cluster_stats),
-    route("GET", "/_nodes", nodes, {"flat_settings"}),
-    route("GET", "/_nodes/{node}", nodes, {"flat_settings"}),
-    route("GET", "/_nodes/{node}/{metric}", nodes, {"flat_settings"}),
-    *(
-        route("GET", prefix + suffix, stats, _STATS)
-        for prefix in ("/_stats", "/{index}/_stats")
-        for suffix in ("", "/{metric}")
-    ),
+    route("GET", "/_cluster/stats/nodes/{node}", cluster_stats),
 )

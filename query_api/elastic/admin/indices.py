@@ -87,6 +87,9 @@ def _wait_until_live(services: Services, state: IndexState, seconds: float) -> b
 
 def delete_index(services: Services, call: Call) -> Reply:
     """Delete indices with their topics and data."""
+    required = services.indices.state().setting("action.destructive_requires_name", "false") == "true"
+    if required and any("*" in part or part == "_all" for part in call.path["index"].split(",")):
+        raise illegal_argument("Wildcard expressions or all indices are not allowed")
     found = states(services, call, Options(closed=True, aliases=False))
     for state in found:
         check_block(state, Level.METADATA_WRITE, deletes=True)

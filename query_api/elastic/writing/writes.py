@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from pipeline.catalog.state import IndexState
+from pipeline.catalog.templates import matches
 from pipeline.ingest.ports import Op, Outcomes, Result, WriteError, Writes
 from pipeline.telemetry import names, propagation
 from query_api.elastic.wire import errors
@@ -135,9 +136,10 @@ def _created(services: Services, name: str, *, create: bool) -> IndexState:
         )
     if not create:
         raise missing(name)
-    if not services.settings.index.auto_create:
+    automatic = _automatic(services, name)
+    if automatic:
         error = missing(name)
-        error.message = f"no such index [{name}] and [action.auto_create_index] is [false]"
+        error.message = f"no such index [{name}] and [action.auto_create_index] {automatic}"
         raise error
     try:
         return services.indices.create(name, {}, {})
@@ -148,10 +150,22 @@ def _created(services: Services, name: str, *, create: bool) -> IndexState:
         return state
 
 
+def _automatic(services: Services, name: str) -> str:
+    """Why an index of that name is not created by a write; nothing where it is."""
+    default = "true" if services.settings.index.auto_create else "false"
+    allowed = services.indices.state().setting("action.auto_create_index", default)
+    if allowed in {"true", "false"}:
+        return "" if allowed == "true" else "is [false]"
+    for one in allowed.split(","):
+        pattern = one.strip().removeprefix("+")
+        if matches([pattern.removeprefix("-")], name):
+            return f"contains [{one}] which forbids automatic creation of the index" if pattern.startswith("-") else ""
+    return f"([{allowed}]) doesn't match"
+
+
 def copies(state: IndexState) -> int:
     """How many copies a write goes to, as ``_shards.total`` counts them."""
-    text = state.setting("number_of_replicas", "0")
-    return 1 + (int(text) if text.isdigit() else 0)
+    return 1 + state.replicas
 
 
 def columns(actions: Actions, rows: Sequence[int]) -> Writes:

@@ -1,6 +1,7 @@
 """The fold of the control log: pure, total, and the same for everyone."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -72,7 +73,7 @@ def test_deleting_forgets_everything_of_an_index() -> None:
     )
     assert isinstance(outcomes[1], SedimentError)
     assert outcomes[2] is None
-    assert state == CatalogState()
+    assert replace(state, version=0) == CatalogState()
     again, _ = folded(create(uuid="u2"), state=state)
     assert again.indices["books"].uuid == "u2"
 

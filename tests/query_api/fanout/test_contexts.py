@@ -26,6 +26,7 @@ def test_a_context_ends_when_nobody_asks_for_it() -> None:
     time.now = 18
     assert contexts.get("scroll", one.id, 60).created_ms == 7
     time.now = 70
+    assert one.keep_s == 10
     with pytest.raises(SedimentError) as wrong:
         contexts.get("pit", one.id)
     assert wrong.value.code == "search_context_missing"

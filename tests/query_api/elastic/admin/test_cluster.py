@@ -54,8 +54,18 @@ async def test_stats_show_the_sections_that_are_named(client: Client) -> None:
     """All without a name; an unknown one is an error."""
     await client.send("PUT", "/a")
     whole = (await client.json("GET", "/a/_stats"))["_all"]["total"]
-    assert set(whole) == {"docs", "store", "segments"}
-    assert set((await client.json("GET", "/_stats/docs,indexing"))["_all"]["total"]) == {"docs"}
+    assert {"docs", "store", "segments", "indexing", "search", "merges"} <= set(whole)
+    assert set((await client.json("GET", "/_stats/docs,merge"))["_all"]["total"]) == {"docs", "merges"}
     assert (await client.json("GET", "/_stats/_all"))["_all"]["total"] == whole
     wrong = await client.send("GET", "/_stats/docs,nonsense")
     assert "unrecognized metric: [nonsense]" in wrong.json()["error"]["reason"]
+
+
+async def test_copies_that_are_not_there_show(client: Client) -> None:
+    """An index that asks for replicas is yellow and has unassigned shards; one that is not there is waited for, then red."""
+    await client.send("PUT", "/a", {"settings": {"number_of_replicas": 1, "number_of_shards": 2}})
+    health = await client.json("GET", "/_cluster/health")
+    assert (health["status"], health["active_shards"], health["unassigned_shards"]) == ("yellow", 2, 2)
+    assert (await client.send("GET", "/_cat/shards?h=prirep,state")).text.count("r UNASSIGNED") == 2
+    missing = await client.send("GET", "/_cluster/health/nobody?timeout=10ms")
+    assert (missing.status_code, missing.json()["status"], missing.json()["timed_out"]) == (408, "red", True)

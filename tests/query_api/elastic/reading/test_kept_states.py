@@ -157,7 +157,7 @@ async def test_a_point_in_time(node: NearNode, elastic: bool) -> None:
     if elastic:
         assert (await node.json("DELETE", "/_pit", {"id": identity})) == {"succeeded": True, "num_freed": 1}
     else:
-        assert (await node.json("GET", "/_search/point_in_time/_all"))["pits"][0]["keep_alive"] == 120_000
+        assert (await node.json("GET", "/_search/point_in_time/_all"))["pits"][0]["keep_alive"] == 60_000
         gone = await node.json("DELETE", "/_search/point_in_time", {"pit_id": [identity]})
         assert gone == {"pits": [{"pit_id": identity, "successful": True}]}
     assert (await node.send("POST", "/_search", body)).status_code == 404

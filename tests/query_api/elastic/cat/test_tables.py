@@ -1,4 +1,4 @@
-"""query_api.elastic.admin.cat: tables."""
+"""query_api.elastic.cat: tables."""
 
 import pytest
 
@@ -36,3 +36,24 @@ async def test_bad_parameters(client: Client, path: str) -> None:
     """Refused."""
     await client.send("PUT", "/a")
     assert (await client.send("GET", path)).status_code == 400
+
+
+async def test_aliases_and_templates(client: Client) -> None:
+    """Rows of both, by name."""
+    await client.send(
+        "PUT", "/a", {"aliases": {"x": {"routing": "r", "filter": {"match_all": {}}}, "y": {"is_write_index": True}}}
+    )
+    assert (await client.send("GET", "/_cat/aliases")).text == "x a * r r -   \ny a - - - true\n"
+    assert (await client.send("GET", "/_cat/aliases/y?h=alias")).text == "y\n"
+    await client.send("PUT", "/_template/t", {"index_patterns": ["b*", "c"], "order": 3})
+    assert (await client.send("GET", "/_cat/templates?h=n,t,o")).text == "t [b*, c] 3\n"
+
+
+async def test_tables_of_the_node(client: Client) -> None:
+    """One row each; what there is nothing of has headers only."""
+    for name in ("nodes", "allocation", "cluster_manager", "master"):
+        assert (await client.send("GET", f"/_cat/{name}")).text.count("\n") == 1
+    assert (await client.send("GET", "/_cat/plugins?v")).text == "name component version\n"
+    assert "/_cat/nodes" in (await client.send("GET", "/_cat")).text
+    tasks = await client.send("GET", "/_cat/tasks?h=action,x_opaque_id", headers={"x-opaque-id": "mine"})
+    assert tasks.text == "cluster:monitor/tasks/lists mine\n"

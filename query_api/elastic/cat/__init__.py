@@ -1,0 +1,6 @@
+"""The tables of _cat.
+
+``table``: aligned text or JSON.
+``indices``: indices, documents, partitions, aliases, templates.
+``nodes``: the cluster and its one node.
+"""
