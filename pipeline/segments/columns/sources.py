@@ -41,13 +41,20 @@ class Sources:
 
     def read(self, documents: I64) -> list[bytes]:
         """The sources of these documents, in this order; each block is decompressed once."""
-        needed, inverse = np.unique(documents // self.block_docs, return_inverse=True)
         context = zstandard.ZstdDecompressor()  # its memory is as much work to get as a block is to decompress
-        buffers = [self.block(int(b), context) for b in needed]
-        bases = self.starts[needed * self.block_docs]
-        begins = (self.starts[documents] - bases[inverse]).tolist()
-        ends = (self.starts[documents + 1] - bases[inverse]).tolist()
-        return [buffers[b][begin:end] for b, begin, end in zip(inverse.tolist(), begins, ends, strict=True)]
+        buffers: dict[int, bytes] = {}
+        found = []
+        # a page is a few rows: plain numbers are quicker than arrays of them
+        bounds = zip(
+            documents.tolist(), self.starts[documents].tolist(), self.starts[documents + 1].tolist(), strict=True
+        )
+        for document, begin, end in bounds:
+            number = document // self.block_docs
+            if number not in buffers:
+                buffers[number] = self.block(number, context)
+            base = int(self.starts[number * self.block_docs])
+            found.append(buffers[number][begin - base : end - base])
+        return found
 
     def frame(self, number: int) -> U8:
         """The compressed bytes of one block."""
