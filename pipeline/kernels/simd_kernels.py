@@ -83,14 +83,27 @@ _zero_is_defined = ir.Constant(I1, 0)
 _at = (types.uintp, types.int64)
 
 # (base, offset) -> value, and (base, offset, value)
+load8 = _intrinsic(types.uint8(*_at), _load(I8))
 load16 = _intrinsic(types.uint16(*_at), _load(I16))
 load32 = _intrinsic(types.uint32(*_at), _load(I32))
 load64 = _intrinsic(types.uint64(*_at), _load(I64))
+store8 = _intrinsic(types.void(*_at, types.uint8), _store(I8))
 store16 = _intrinsic(types.void(*_at, types.uint16), _store(I16))
 store32 = _intrinsic(types.void(*_at, types.uint32), _store(I32))
 store64 = _intrinsic(types.void(*_at, types.uint64), _store(I64))
 # (from base, from offset, to base, to offset): 64 bytes
 copy64 = _intrinsic(types.void(*_at, *_at), _copy64)
+
+
+def _prefetch(b: Any, a: Any) -> None:
+    address = _pointer(b, a[0], a[1], I8)
+    kind = ir.FunctionType(ir.VoidType(), [address.type, I32, I32, I32])
+    function = b.module.declare_intrinsic("llvm.prefetch", (address.type,), kind)
+    b.call(function, [address, I32(0), I32(3), I32(1)])
+
+
+# (base, offset): the 64 bytes there are fetched while the program goes on; the address need not be valid
+prefetch = _intrinsic(types.void(*_at), _prefetch)
 
 byte_swap64 = _intrinsic(types.uint64(types.uint64), lambda b, a: b.bswap(a[0]))
 # 64 for zero, both

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from msgspec import structs
 
 from pipeline.search.aggregations.collect import collect_aggregations
 from pipeline.search.aggregations.partials import owned, size_of
@@ -36,9 +37,10 @@ from pipeline.search.queries.plan import (
     expanding_leaves,
 )
 from pipeline.search.queries.selection import Matches, Selection, constant
-from pipeline.search.queries.top import FieldTable, Heap, TopSearch, in_order, shape_of
+from pipeline.search.queries.tables import Tables
+from pipeline.search.queries.top import Heap, TopSearch, in_order, shape_of
 from pipeline.search.sort import Rows, Sorter
-from pipeline.search.statistics import Weights, gather
+from pipeline.search.statistics import Scales, Weights, gather
 from pipeline.segments.view import PartitionView
 from schemas.ids import IndexName, PartitionId
 from schemas.mapping import IndexMapping
@@ -51,11 +53,12 @@ LARGE_PLANS_KEPT: Final = 4
 SMALL_SET_MAX: Final = 256
 ANSWER_BYTES: Final = 1 << 10  # about what an answer takes besides its aggregations
 ANSWER_KEY_CHARACTERS_MAX: Final = 16_384
+NO_AGGREGATIONS: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the query step has gathered so far."""
+    """What looking at every match has gathered so far."""
 
     total: int = 0
     timed_out: bool = False
@@ -106,8 +109,9 @@ class Searcher:
         self._segments = [SegmentQueries(i, s, kept) for i, s in enumerate(view.segments)]
         self._columns = [Columns(s.reader, kept) for s in view.segments]
         self._plans: dict[int, Prepared] = {}
-        self._tables: dict[str, FieldTable] = {}
         self._in_order, self._ordered = in_order(self._segments)
+        self._tables = Tables(self._in_order)
+        self._scales = Scales(view.mapping)
 
     @property
     def index(self) -> IndexName:
@@ -145,7 +149,7 @@ class Searcher:
         bound = prepared.bound
         if bound is None or bound.statistics is not statistics:
             plan = expand(prepared.plan, statistics)
-            bound = prepared.bound = Bound(statistics, plan, Weights(statistics, self.view.mapping))
+            bound = prepared.bound = Bound(statistics, plan, Weights(statistics, self._scales))
         return bound
 
     # ------------------------------------------------------------------ statistics
@@ -155,13 +159,13 @@ class Searcher:
         if not request.highlight and request.post_filter is None:
             prepared = self._prepared(request.query, request.now_ms)
             if prepared.statistics is None:
-                prepared.statistics = gather((prepared.plan,), self._segments, self.view.documents)
+                prepared.statistics = gather((prepared.plan,), self._tables, self.view.documents)
             return prepared.statistics
         nodes = [request.query, *(h.query for h in request.highlight if h.query is not None)]
         plans = [self.compile(node, request.now_ms) for node in nodes]
         if request.post_filter is not None:
             plans.append(Constant(self.compile(request.post_filter, request.now_ms)))
-        return gather(plans, self._segments, self.view.documents)
+        return gather(plans, self._tables, self.view.documents)
 
     # ------------------------------------------------------------------ query
 
@@ -175,13 +179,15 @@ class Searcher:
         plan = self.compile(query, now_ms)
         if next(expanding_leaves(plan), None) is None:
             return plan
-        return expand(plan, gather([plan], self._segments, self.view.documents))
+        return expand(plan, gather([plan], self._tables, self.view.documents))
 
     def _live(self, segment: SegmentQueries, plan: Plan) -> Selection:
         return segment.select(plan).both(segment.alive)
 
     def query(self, request: SearchRequest, statistics: Statistics) -> QueryResult:
         """The best ``offset + size`` rows, the total, aggregation partials. What shows no rows is remembered for this view."""
+        if request.size or request.offset:
+            return self._query(request, statistics)
         key = self._answer_key(request)
         if key is None:
             return self._query(request, statistics)
@@ -191,13 +197,13 @@ class Searcher:
 
         def look() -> QueryResult:
             result = self._query(request, statistics)
-            return replace(result, aggregations={name: owned(one) for name, one in result.aggregations.items()})
+            return structs.replace(result, aggregations={name: owned(one) for name, one in result.aggregations.items()})
 
         return self._kept.get_answer(key, size, look)
 
     def _answer_key(self, request: SearchRequest) -> tuple[Hashable, bytes] | None:
-        """Under what an answer is remembered; None where it shows rows, or depends on scores or on the clock."""
-        if request.size or request.offset or request.timeout_ms is not None or request.min_score is not None:
+        """Under what an answer without rows is remembered; None where it depends on scores or on the clock."""
+        if request.timeout_ms is not None or request.min_score is not None:
             return None
         if not self._kept_answers or next(expanding_leaves(self.compile(request.query, request.now_ms)), None):
             return None
@@ -207,50 +213,44 @@ class Searcher:
     def _query(self, request: SearchRequest, statistics: Statistics) -> QueryResult:
         bound = self._bound(request.query, request.now_ms, statistics)
         plan, weights = bound.plan, bound.weights
-        if request.search_after or not is_by_score(request.sort):
+        if request.search_after or (request.sort and not is_by_score(request.sort)):
             return self._by_keys(request, plan, weights)
         k = request.offset + request.size
         if request.aggregations and not k:
             found, aggregations = self._every(request, plan, weights, None, scored=False)
-            return self._result(request, found.total, found, None, (), aggregations)
+            return self._result(request, found.total, None, (), found, aggregations)
         heap = Heap(k)
-        found = _Found()
-        aggregations = {}
-        pruned = self._pruned(request, bound, heap)
-        if pruned is None:
+        late: _Found | None = None
+        aggregations = NO_AGGREGATIONS
+        total = self._pruned(request, bound, heap)
+        if total is None:
 
             def push(rows: Rows) -> None:
                 if rows.scores is not None:
                     heap.push(rows.segment, Matches(rows.documents, rows.scores))
 
-            found, aggregations = self._every(request, plan, weights, push, scored=bool(k))
-            pruned = found.total
+            late, aggregations = self._every(request, plan, weights, push, scored=bool(k))
+            total = late.total
         hits = heap.hits(with_sort=bool(request.sort))
         best = hits[0].score if hits else None
-        return self._result(request, pruned, found, best, hits, aggregations)
+        return self._result(request, total, best, hits, late, aggregations)
 
     def _result(
         self,
         request: SearchRequest,
         total: int,
-        found: _Found,
         best: float | None,
         hits: Sequence[RowHit],
+        found: _Found | None,
         aggregations: Mapping[str, Any],
     ) -> QueryResult:
         limit = COUNT_ALL if request.track_total_hits < 0 else request.track_total_hits
+        view = self.view
+        late, early = (False, False) if found is None else (found.timed_out, found.terminated_early)
         return QueryResult(
-            index=self.view.index,
-            partition=self.view.partition,
-            total=min(total, limit),
-            total_exact=total <= limit and limit > 0,
-            max_score=best,
-            hits=hits,
-            aggregations=aggregations,
-            visible=self.view.visible,
-            timed_out=found.timed_out,
-            terminated_early=found.terminated_early,
-        )
+            view.index, view.partition, min(total, limit), 0 < limit >= total, best, hits, aggregations, view.visible,
+            late, early,
+        )  # fmt: skip
 
     def _pruned(self, request: SearchRequest, bound: Bound, heap: Heap) -> int | None:
         """Fill the heap the quick way and return the total (above ``track_total_hits``: any number); None: there is none."""
@@ -258,16 +258,15 @@ class Searcher:
             return None
         limit = request.track_total_hits
         wanted = COUNT_ALL if limit < 0 else limit + 1 if limit else 0
-        plan: Plan = bound.plan
-        if request.post_filter is not None:
+        plan = bound.plan
+        if request.post_filter is None:
+            if not bound.looked:
+                bound.search, bound.looked = self._search(plan, bound.weights), True
+            search = bound.search
+        else:
             after = expand(self.compile(request.post_filter, request.now_ms), bound.statistics)
             plan = Combine(must=(plan,), filter=(after,))
             search = self._search(plan, bound.weights)
-        else:
-            if not bound.looked:
-                bound.search = self._search(plan, bound.weights)
-                bound.looked = True
-            search = bound.search
         if search is not None:
             return search.run(heap, wanted)
         return self._same_score(plan, heap) if isinstance(plan, Everything | Constant) else None
@@ -277,13 +276,7 @@ class Searcher:
         shape = shape_of(plan, self.view.mapping)
         if shape is None:
             return None
-        return TopSearch(shape, weights, self._in_order, self._table(shape.terms[0].field), ordered=self._ordered)
-
-    def _table(self, path: str) -> FieldTable:
-        table = self._tables.get(path)
-        if table is None:
-            table = self._tables[path] = FieldTable(path, self._in_order)
-        return table
+        return TopSearch(shape, weights, self._in_order, self._tables.field(shape.field), ordered=self._ordered)
 
     def _same_score(self, plan: Everything | Constant, heap: Heap) -> int:
         """All matches have one score: the first rows are the best."""
@@ -315,7 +308,7 @@ class Searcher:
         hits = [
             RowHit(r.row.segment, r.row.document, r.row.score if scored else None, r.values, r.row.offset) for r in best
         ]
-        return self._result(request, found.total, found, max(greatest, default=None), hits, aggregations)
+        return self._result(request, found.total, max(greatest, default=None), hits, found, aggregations)
 
     def _every(
         self,

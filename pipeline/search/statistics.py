@@ -5,8 +5,9 @@ added over segments and partitions (``Statistics.plus``), so that scores do not 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -23,41 +24,54 @@ from pipeline.search.queries.plan import (
     expanding_leaves,
     scored_leaves,
 )
+from pipeline.search.queries.tables import Tables
 from pipeline.segments.columns.norms import NORM_LENGTHS
 from schemas.mapping import FieldType, IndexMapping, Similarity
 from schemas.results import FieldStatistics, Statistics
 
+SCALES_KEPT: Final = 64
+NO_FIELD: Final = FieldStatistics()
 _ONE: Final = np.float32(1)
 _LENGTHS: Final = NORM_LENGTHS.astype(np.float32)
 _INFINITE: Final = np.full(256, np.inf, np.float32)
 
 
-def gather(plans: Iterable[Plan], segments: Sequence[SegmentQueries], documents: int) -> Statistics:
+def gather(plans: Sequence[Plan], tables: Tables, documents: int) -> Statistics:
     """The statistics that scoring these plans needs; ``documents``: the partition's live documents."""
-    found = _Gathered({}, {})
+    if len(plans) == 1 and isinstance(plans[0], TermScore):
+        one = plans[0]
+        table = tables.field(one.field)
+        counts = table.find((one.term,)).counts
+        return Statistics(documents, {one.field: table.statistics}, {(one.field, one.term): counts[0]})
+    found = _Gathered(tables, {}, {})
     for plan in plans:
-        for leaf in scored_leaves(plan):
-            for term in (leaf.term,) if isinstance(leaf, TermScore) else leaf.terms:
-                if (leaf.field, term) not in found.terms:
-                    found.terms[leaf.field, term] = sum(s.live_df(leaf.field, term) for s in segments)
-            found.add_field(leaf.field, segments)
+        found.add_leaves(plan)
         for expanding in expanding_leaves(plan):
-            _gather_expanding(expanding, segments, found)
+            _gather_expanding(expanding, tables.segments, found)
     return Statistics(documents, found.fields, found.terms)
 
 
 @dataclass(frozen=True, slots=True)
 class _Gathered:
+    tables: Tables
     fields: dict[str, FieldStatistics]
     terms: dict[tuple[str, bytes], int]
 
-    def add_field(self, path: str, segments: Sequence[SegmentQueries]) -> None:
+    def add_leaves(self, plan: Plan) -> None:
+        """Count the terms that are scored: those of a field by one lookup."""
+        words: dict[str, dict[bytes, None]] = {}
+        for leaf in scored_leaves(plan):
+            terms = (leaf.term,) if isinstance(leaf, TermScore) else leaf.terms
+            words.setdefault(leaf.field, {}).update(dict.fromkeys(terms))
+        for path, some in words.items():
+            counts = self.tables.field(path).find(tuple(some)).counts
+            self.terms.update(zip(zip(repeat(path), some, strict=False), counts, strict=True))
+            self.add_field(path)
+
+    def add_field(self, path: str) -> None:
         """Count the field, once."""
         if path not in self.fields:
-            total = FieldStatistics()
-            for segment in segments:
-                total = total.plus(segment.live_field(path))
-            self.fields[path] = total
+            self.fields[path] = self.tables.field(path).statistics
 
 
 def _gather_expanding(leaf: Expanding, segments: Sequence[SegmentQueries], found: _Gathered) -> None:
@@ -77,7 +91,7 @@ def _gather_expanding(leaf: Expanding, segments: Sequence[SegmentQueries], found
     else:  # its parts are among the scored leaves
         return
     found.terms.update({(leaf.field, term): counts[term] for term in chosen})
-    found.add_field(leaf.field, segments)
+    found.add_field(leaf.field)
 
 
 def _first_live(leaf: PrefixPhrase, segments: Sequence[SegmentQueries]) -> dict[bytes, int]:
@@ -99,19 +113,77 @@ def _first_live(leaf: PrefixPhrase, segments: Sequence[SegmentQueries]) -> dict[
         look *= 4
 
 
-class Weights:
-    """Scores of terms: BM25 as OpenSearch 2.19 computes it (LegacyBM25Similarity: the factor k1 + 1 is kept), in float32 as it
-    does, with the k1 and b of the field's similarity; or ``boolean``, where every term scores its boost.
-    """
+class Scales:
+    """How the fields of a mapping score, as far as it does not depend on a query: kept beside a view."""
 
-    def __init__(self, statistics: Statistics, mapping: IndexMapping) -> None:
-        self.statistics = statistics
+    def __init__(self, mapping: IndexMapping) -> None:
         self._mapping = mapping
-        self._inverses: dict[str, NDArray[np.float32]] = {}
+        self._factors: dict[tuple[str, float], float | None] = {}
+        self._inverses: dict[tuple[str, int, int], NDArray[np.float32]] = {}
 
     def similarity(self, path: str) -> Similarity:
         """How a field scores."""
         return self._mapping.similarity_of(path)
+
+    def factor(self, path: str, boost: float) -> float | None:
+        """Boost * (k1 + 1), a float32; None: the score is the boost."""
+        key = (path, boost)
+        found = self._factors.get(key, 0.0)
+        if found != 0.0:
+            return found
+        similarity = self.similarity(path)
+        found = None
+        if similarity.kind != "boolean":
+            found = float(np.float32(boost) * (_ONE + np.float32(similarity.k1)))
+        if len(self._factors) >= SCALES_KEPT:
+            self._factors.clear()
+        self._factors[key] = found
+        return found
+
+    def inverse(self, path: str, field: FieldStatistics) -> NDArray[np.float32]:
+        """See ``Weights.inverse``."""
+        key = (path, field.documents, field.tokens)
+        found = self._inverses.get(key)
+        if found is None:
+            similarity = self.similarity(path)
+            if similarity.kind == "boolean":
+                return _INFINITE
+            k1, b = np.float32(similarity.k1), np.float32(similarity.b)
+            lengths = _LENGTHS if self.has_norms(path) else np.ones(256, np.float32)
+            with np.errstate(divide="ignore"):
+                found = _ONE / (k1 * ((_ONE - b) + b * lengths / average_length(field)))
+            if len(self._inverses) >= SCALES_KEPT:
+                self._inverses.clear()
+            self._inverses[key] = found
+        return found
+
+    def has_norms(self, path: str) -> bool:
+        """Whether the length of a field counts."""
+        field = self._mapping.get(path)
+        return field is not None and field.type is FieldType.TEXT and field.norms
+
+
+def average_length(field: FieldStatistics) -> np.float32:
+    """Tokens per document that has the field."""
+    return np.float32(field.tokens / field.documents) if field.tokens else _ONE
+
+
+class Weights:
+    """Scores of terms: BM25 as OpenSearch 2.19 computes it (LegacyBM25Similarity: the factor k1 + 1 is kept), in float32 as it
+    does, with the k1 and b of the field's similarity; or ``boolean``, where every term scores its boost.
+
+    A product of two float32 is exact in Python's floats, so that rounding it once gives what float32 arithmetic gives.
+    """
+
+    __slots__ = ("scales", "statistics")
+
+    def __init__(self, statistics: Statistics, scales: Scales) -> None:
+        self.statistics = statistics
+        self.scales = scales
+
+    def similarity(self, path: str) -> Similarity:
+        """How a field scores."""
+        return self.scales.similarity(path)
 
     def idf(self, path: str, term: bytes, count: int = -1) -> np.float32:
         """ln(1 + (N - n + 0.5) / (n + 0.5)): N live documents with the field, n of them with the term."""
@@ -126,40 +198,28 @@ class Weights:
 
     def of(self, leaf: TermScore | PhraseScore) -> np.float32:
         """Boost * (k1 + 1) * idf; the idf of a phrase is the sum of its terms'."""
-        similarity = self.similarity(leaf.field)
-        if similarity.kind == "boolean":
+        factor = self.scales.factor(leaf.field, leaf.boost)
+        if factor is None:
             return np.float32(leaf.boost)
         if isinstance(leaf, TermScore):
             idf = self.idf(leaf.field, leaf.term, leaf.count)
         else:
             idf = np.float32(sum(float(self.idf(leaf.field, term)) for term in leaf.terms))
-        return np.float32(np.float32(leaf.boost) * (_ONE + np.float32(similarity.k1))) * idf
+        return np.float32(factor * float(idf))
 
     def average_length(self, path: str) -> np.float32:
         """Tokens per document that has the field."""
-        field = self._field(path)
-        return np.float32(field.tokens / field.documents) if field.tokens else _ONE
+        return average_length(self._field(path))
 
     def inverse(self, path: str) -> NDArray[np.float32]:
         """1 / (k1 * (1 - b + b * length / average)) for each norm byte; without norms every length is 1. Infinite where neither
         frequency nor length counts: the score is then the weight.
         """
-        found = self._inverses.get(path)
-        if found is None:
-            similarity = self.similarity(path)
-            if similarity.kind == "boolean":
-                return _INFINITE
-            k1, b = np.float32(similarity.k1), np.float32(similarity.b)
-            lengths = _LENGTHS if self.has_norms(path) else np.ones(256, np.float32)
-            with np.errstate(divide="ignore"):
-                found = _ONE / (k1 * ((_ONE - b) + b * lengths / self.average_length(path)))
-            self._inverses[path] = found
-        return found
+        return self.scales.inverse(path, self._field(path))
 
     def has_norms(self, path: str) -> bool:
         """Whether the length of a field counts."""
-        field = self._mapping.get(path)
-        return field is not None and field.type is FieldType.TEXT and field.norms
+        return self.scales.has_norms(path)
 
     def _field(self, path: str) -> FieldStatistics:
-        return self.statistics.fields.get(path, FieldStatistics())
+        return self.statistics.fields.get(path, NO_FIELD)

@@ -1,10 +1,11 @@
 """What searches compute on arrays, compiled.
 
 ``score_kernels``: every posting scored; lists intersected, united, added.
-``top_kernels``: the best k without looking at every posting.
-``all_kernels``: the same for documents with all terms.
+``heap_kernels``: the best k so far.
+``top_kernels``: the best k of any terms without looking at every posting.
+``all_kernels``: the same for documents with all terms, or with a phrase.
 ``view_kernels``: the same over all segments of a view.
-``phrase_kernels``: documents where terms stand together.
+``phrase_kernels``: how often terms stand together in a document.
 ``column_kernels``: documents whose values or ids are wanted.
 ``zone_kernels``: extremes of columns by zones of rows; the best rows by a column.
 ``count_kernels``: documents counted by what a column says.

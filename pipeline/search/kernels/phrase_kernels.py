@@ -1,7 +1,7 @@
-"""Phrases: documents in which terms stand at given distances, and how often.
+"""Phrases: how often terms stand at given distances in a document (which documents have them all: ``all_kernels``).
 
-All terms' postings are walked together, the rarest leading; only where a document has every term are positions decoded. A position
-minus the term's place in the phrase (its shift) is where the phrase would begin: an exact match is a beginning that all terms share.
+A position minus the term's place in the phrase (its shift) is where the phrase would begin: an exact match is a beginning that all
+terms share.
 
 With slop the beginnings may differ by at most `slop`; each match of width w counts 1 / (1 + w) (Lucene's SloppyPhraseMatcher): the
 term with the least beginning moves on as long as that narrows the match. Where places share a
@@ -15,12 +15,9 @@ import numpy as np
 from pipeline.kernels.arrays import F32Array, I64Array, U8Array, U32Array, U64Array
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of
-from pipeline.search.kernels.all_kernels import keep_common
 from pipeline.segments.postings_kernels import (
     BLOCK,
     decode_block,
-    decode_documents,
-    decode_frequencies,
     decode_positions,
     positions_offset,
 )
@@ -98,87 +95,6 @@ def sloppy_frequency(
             frequency += np.float32(1) / np.float32(1 + width)
         if ended:
             return frequency
-
-
-@kernel
-def match_phrase(
-    data: U8Array,
-    block_last: U32Array,
-    block_offset: I64Array,
-    block_bits: U32Array,
-    first: I64Array,
-    end: I64Array,
-    shifts: I64Array,
-    slop: int,
-    out_documents: U32Array,
-    out_frequencies: F32Array,
-) -> int:
-    """Documents with the phrase and its frequency; outputs hold the df of the first term, which is the rarest. Returns their count."""
-    base = address_of(data)
-    terms = first.shape[0]
-    cursor = first.copy()
-    documents = np.empty((terms, BLOCK), np.uint32)
-    frequencies = np.empty((terms, BLOCK), np.uint32)
-    decoded = np.full(terms, -1, np.int64)
-    counts = np.zeros(terms, np.int64)
-    found = np.empty(BLOCK, np.uint32)
-    places = np.zeros((terms, BLOCK), np.int64)
-    blocks = np.zeros((terms, BLOCK), np.int64)
-    known = np.full(terms, -1, np.int64)  # the block whose frequencies are decoded
-    summed = np.zeros(terms, np.int64)  # frequencies before posting `summed_to` of that block
-    summed_to = np.zeros(terms, np.int64)
-    starts = np.zeros(terms + 1, np.int64)
-    positions = np.empty(1024, np.uint32)
-    at = np.zeros(terms, np.int64)
-    begins = np.zeros(terms, np.int64)
-    total = 0
-    for lead in range(first[0], end[0]):
-        previous = np.int64(block_last[lead - 1]) if lead > first[0] else np.int64(-1)
-        count = decode_documents(
-            base, block_offset[lead], block_bits[lead], np.int64(block_last[lead]), previous, documents[0]
-        )
-        for i in range(count):
-            found[i] = documents[0, i]
-            places[0, i] = i
-            blocks[0, i] = lead
-        ended = False
-        for t in range(1, terms):
-            count, decoded[t], counts[t], ended = keep_common(
-                base, block_last, block_offset, block_bits, first[t], end[t], documents[t], decoded[t], counts[t],
-                found, count, places, blocks, t, cursor,
-            )  # fmt: skip
-            if count == 0:
-                break
-        for i in range(count):
-            for t in range(terms):
-                block, place = blocks[t, i], places[t, i]
-                bits = block_bits[block]
-                if known[t] != block:
-                    decode_frequencies(base, block_offset[block], bits, frequencies[t])
-                    known[t] = block
-                    summed[t] = 0
-                    summed_to[t] = 0
-                for j in range(summed_to[t], place):
-                    summed[t] += np.int64(frequencies[t, j])
-                summed_to[t] = place
-                starts[t + 1] = starts[t] + np.int64(frequencies[t, place])
-                if starts[t + 1] > positions.shape[0]:
-                    larger = np.empty(2 * starts[t + 1], np.uint32)
-                    larger[: starts[t]] = positions[: starts[t]]
-                    positions = larger
-                where = positions_offset(block_offset[block], bits)
-                decode_positions(base, where, bits, summed[t], starts[t + 1] - starts[t], positions, starts[t])
-            if slop == 0:
-                frequency = exact_frequency(positions, starts, shifts, at)
-            else:
-                frequency = sloppy_frequency(positions, starts, shifts, slop, at, begins)
-            if frequency > 0:
-                out_documents[total] = found[i]
-                out_frequencies[total] = frequency
-                total += 1
-        if ended and count == 0:
-            return total
-    return total
 
 
 @kernel

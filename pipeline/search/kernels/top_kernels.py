@@ -8,9 +8,8 @@ are known, the worst of them is a threshold, and what cannot pass it is skipped:
   windows; in each window terms are ordered by their bound there, and those whose bounds together do not pass are only looked
   up for documents that other terms brought in, unless adding all their postings costs less.
 
-The k best are a heap (scores float32, then the offset of the document's record: of equal scores the lower offset is better; row is
-segment << 32 | document), whose root is the worst. Where segments and rows come in order of offset a document that only equals the
-threshold cannot enter (`ordered`), else it may. The slow twins are in ``score_kernels`` with ``push_scores``.
+The k best are a heap (``heap_kernels``). Where segments and rows come in order of offset a document that only equals the threshold
+cannot enter (`ordered`), else it may. The slow twins are in ``score_kernels`` with ``push_scores``.
 
 Sums are float64 (see ``score_kernels``); bounds have a slack of 1e-9, far above what their summation can lose.
 """
@@ -21,7 +20,8 @@ import numpy as np
 
 from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32Array
 from pipeline.kernels.compile import kernel
-from pipeline.kernels.simd_kernels import address_of, bit_count64, trailing_zeros64
+from pipeline.kernels.simd_kernels import address_of, bit_count64, prefetch, trailing_zeros64
+from pipeline.search.kernels.heap_kernels import offer, threshold
 from pipeline.search.kernels.score_kernels import bm25
 from pipeline.segments.postings_kernels import (
     BLOCK,
@@ -35,82 +35,8 @@ WINDOW = 2048  # documents at a time; more of them where terms are rare
 WINDOW_MAX = 16384
 WINDOW_POSTINGS = 256
 LOOKUP_COST = 4
+AHEAD = 2  # blocks whose bytes are fetched while others are looked at
 SLACK = 1.0 + 1e-9
-
-
-@kernel
-def worse(score: float, offset: int, other_score: float, other_offset: int) -> bool:
-    """Whether the first hit ranks behind the second."""
-    return score < other_score or (score == other_score and offset > other_offset)
-
-
-@kernel
-def push(scores: F32Array, offsets: I64Array, rows: I64Array, size: int, score: float, offset: int, row: int) -> int:
-    """Put a hit into the heap of the best len(scores); returns how many it holds."""
-    k = scores.shape[0]
-    if size < k:
-        at = size
-        while at > 0:
-            parent = (at - 1) >> 1
-            if not worse(score, offset, scores[parent], offsets[parent]):
-                break
-            scores[at] = scores[parent]
-            offsets[at] = offsets[parent]
-            rows[at] = rows[parent]
-            at = parent
-        size += 1
-    else:
-        if not worse(scores[0], offsets[0], score, offset):
-            return size
-        at = 0
-        while True:
-            child = 2 * at + 1
-            if child >= k:
-                break
-            if child + 1 < k and worse(scores[child + 1], offsets[child + 1], scores[child], offsets[child]):
-                child += 1
-            if not worse(scores[child], offsets[child], score, offset):
-                break
-            scores[at] = scores[child]
-            offsets[at] = offsets[child]
-            rows[at] = rows[child]
-            at = child
-    scores[at] = score
-    offsets[at] = offset
-    rows[at] = row
-    return size
-
-
-@kernel
-def threshold(scores: F32Array, size: int, ordered: bool) -> float:
-    """What a bound has to exceed for its documents to matter; -1 while the heap is not full."""
-    if size < scores.shape[0]:
-        return np.float64(-1)
-    if ordered:
-        return np.float64(scores[0])
-    return np.float64(np.nextafter(scores[0], np.float32(0)))
-
-
-@kernel
-def push_scores(
-    documents: U32Array,
-    scores: F32Array,
-    offsets: I64Array,
-    row: int,
-    heap_scores: F32Array,
-    heap_offsets: I64Array,
-    heap_rows: I64Array,
-    size: int,
-) -> int:
-    """All matches of a segment into the heap; `row` is segment << 32."""
-    k = heap_scores.shape[0]
-    for i in range(documents.shape[0]):
-        if size < k or scores[i] >= heap_scores[0]:
-            document = documents[i]
-            size = push(
-                heap_scores, heap_offsets, heap_rows, size, scores[i], offsets[document], row + np.int64(document)
-            )
-    return size
 
 
 @kernel
@@ -137,7 +63,7 @@ def top_of_term(
     row: int,
     ordered: bool,
     heap_scores: F32Array,
-    heap_offsets: I64Array,
+    heap_ties: I64Array,
     heap_rows: I64Array,
     size: int,
 ) -> int:
@@ -146,9 +72,11 @@ def top_of_term(
     masked = mask.shape[0] > 0
     documents = np.empty(BLOCK, np.uint32)
     frequencies = np.empty(BLOCK, np.uint32)
-    k = heap_scores.shape[0]
+    cut = threshold(heap_scores, size, ordered)
     for block in range(first, end):
-        if bound_of(block_impact[block], weight, inverse) <= threshold(heap_scores, size, ordered):
+        if block + AHEAD < end:
+            prefetch(base, block_offset[block + AHEAD])
+        if bound_of(block_impact[block], weight, inverse) <= cut:
             continue
         previous = np.int64(block_last[block - 1]) if block > first else np.int64(-1)
         count = decode_block(
@@ -157,12 +85,11 @@ def top_of_term(
         for i in range(count):
             document = documents[i]
             score = bm25(weight, np.float32(frequencies[i]), inverse[norms[document]])
-            if size < k or score >= heap_scores[0]:
+            if np.float64(score) > cut:
                 if masked and not mask[document]:
                     continue
-                size = push(
-                    heap_scores, heap_offsets, heap_rows, size, score, offsets[document], row + np.int64(document)
-                )
+                size = offer(heap_scores, heap_ties, heap_rows, size, score, row + np.int64(document), offsets, ordered)
+                cut = threshold(heap_scores, size, ordered)
     return size
 
 
@@ -199,7 +126,7 @@ def top_of_any(
     row: int,
     ordered: bool,
     heap_scores: F32Array,
-    heap_offsets: I64Array,
+    heap_ties: I64Array,
     heap_rows: I64Array,
     size: int,
 ) -> int:
@@ -208,7 +135,6 @@ def top_of_any(
     masked = mask.shape[0] > 0
     total_documents = norms.shape[0]
     terms = first.shape[0]
-    k = heap_scores.shape[0]
     cursor = first.copy()
     window_end = np.empty(terms, np.int64)
     bounds = np.empty(terms, np.float64)
@@ -358,10 +284,8 @@ def top_of_any(
                     a -= 1
                 if a < 0:
                     rounded = np.float32(score)
-                    if size < k or rounded >= heap_scores[0]:
-                        size = push(
-                            heap_scores, heap_offsets, heap_rows, size, rounded, offsets[document], row + document
-                        )
+                    if np.float64(rounded) > cut:
+                        size = offer(heap_scores, heap_ties, heap_rows, size, rounded, row + document, offsets, ordered)
                         cut = threshold(heap_scores, size, ordered)
         start = stop
     return size

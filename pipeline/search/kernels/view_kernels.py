@@ -1,7 +1,9 @@
-"""The best documents over all segments of a view by one call: what a query costs besides its postings is the call itself.
+"""Terms looked up and the best documents found over all segments of a view, by one call each: what a query costs besides its postings
+is the call itself.
 
-A table says where the arrays of one field lie, a row of addresses for each segment; whoever calls keeps the arrays alive. ``blocks``
-int64[terms, segments, 3] says where each term's blocks begin and end, and its df (0: the segment has no such term).
+A table says where the arrays of one field lie, a row of addresses for each segment; whoever calls keeps the arrays alive. A row of
+zeros: the segment does not have the field. ``found`` int64[terms, FOUND + 3 segments] says of each term its length in bytes, in how
+many documents it is, and for each segment where its blocks begin and end, and its df (0: the segment has no such term).
 """
 
 # mypy: disable-error-code="assignment,operator,index,arg-type,return-value,no-any-return"
@@ -13,12 +15,20 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
-from pipeline.kernels.arrays import BoolArray, F32Array, I64Array
+from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32Array
 from pipeline.kernels.compile import kernel
+from pipeline.kernels.simd_kernels import address_of
 from pipeline.search.kernels.all_kernels import top_of_all
-from pipeline.search.kernels.top_kernels import count_any, top_of_any, top_of_term, worse
+from pipeline.search.kernels.heap_kernels import sort_best_first
+from pipeline.search.kernels.top_kernels import count_any, top_of_any, top_of_term
+from pipeline.segments.columns.term_kernels import compare, lower_bound
 
-DATA, DATA_SIZE, LAST, OFFSET, BITS, IMPACT, BLOCKS, NORMS, DOCUMENTS, OFFSETS, ALIVE, NUMBER, COLUMNS = range(13)
+(
+    DATA, DATA_SIZE, LAST, OFFSET, BITS, IMPACT, BLOCKS, NORMS, DOCUMENTS, OFFSETS, ALIVE, NUMBER,
+    TERMS, TERM_BYTES, TERM_STARTS, TERM_COUNT, BLOCK_TERM, FREQUENCY, COLUMNS,
+) = range(19)  # fmt: skip
+LENGTH, COUNT, FOUND = range(3)
+ANY, ALL, PHRASE = range(3)  # how a query's terms have to match
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -30,26 +40,6 @@ def _pointer(typing: Any, address: Any) -> Any:
 
 
 @kernel
-def sort_best_first(scores: F32Array, offsets: I64Array, rows: I64Array, size: int) -> None:
-    """The heap's hits in order: the root, which is the worst, goes to the end again and again."""
-    for end in range(size - 1, 0, -1):
-        score, offset, row = scores[end], offsets[end], rows[end]
-        scores[end], offsets[end], rows[end] = scores[0], offsets[0], rows[0]
-        at = 0
-        while True:
-            child = 2 * at + 1
-            if child >= end:
-                break
-            if child + 1 < end and worse(scores[child + 1], offsets[child + 1], scores[child], offsets[child]):
-                child += 1
-            if not worse(scores[child], offsets[child], score, offset):
-                break
-            scores[at], offsets[at], rows[at] = scores[child], offsets[child], rows[child]
-            at = child
-        scores[at], offsets[at], rows[at] = score, offset, row
-
-
-@kernel
 def mask_at(address: int, documents: int) -> BoolArray:
     """The mask at an address; an empty one at 0."""
     if address == 0:
@@ -58,69 +48,102 @@ def mask_at(address: int, documents: int) -> BoolArray:
 
 
 @kernel
+def find_terms(table: I64Array, texts: U8Array, found: I64Array) -> None:
+    """Look up terms, one after another in `texts`, in every segment; all but their lengths in `found` is zero before."""
+    text = address_of(texts)
+    for s in range(table.shape[0]):
+        row = table[s]
+        count = row[TERM_COUNT]
+        if count == 0:
+            continue
+        data = carray(_pointer(row[TERMS]), (row[TERM_BYTES],), np.uint8)
+        starts = carray(_pointer(row[TERM_STARTS]), (count + 1,), np.int64)
+        block_term = carray(_pointer(row[BLOCK_TERM]), (count + 1,), np.uint32)
+        frequency = carray(_pointer(row[FREQUENCY]), (count,), np.uint32)
+        end = np.int64(0)
+        for t in range(found.shape[0]):
+            begin, length = end, found[t, LENGTH]
+            end += length
+            number = lower_bound(data, starts, texts, begin, length)
+            if number == count:
+                continue
+            at = starts[number]
+            if compare(address_of(data), at, starts[number + 1] - at, text, begin, length) != 0:
+                continue
+            found[t, FOUND + 3 * s] = block_term[number]
+            found[t, FOUND + 3 * s + 1] = block_term[number + 1]
+            found[t, FOUND + 3 * s + 2] = frequency[number]
+            found[t, COUNT] += np.int64(frequency[number])
+
+
+@kernel
 def top_of_view(
     table: I64Array,
-    blocks: I64Array,
+    found: I64Array,
     weights: F32Array,
     inverse: F32Array,
     masks: I64Array,
-    every: bool,
+    mode: int,
+    shifts: I64Array,
+    slop: int,
     ordered: bool,
     wanted: int,
-    heap_scores: F32Array,
-    heap_offsets: I64Array,
-    heap_rows: I64Array,
+    scores: F32Array,
+    places: I64Array,
 ) -> tuple[int, int]:
-    """Fill the heap, best first in the end. `masks`: by segment the address of bool[documents], 0: the live ones, -1: no document.
+    """Fill the heap, best first in the end: scores, and as `places` their offsets, segments and documents.
 
-    Returns (documents in the heap, matches counted): matches are counted up to `wanted` at least, where that is above 0.
+    `mode`: ANY, ALL, or a PHRASE with its shifts and slop.
+    `masks`: by segment the address of bool[documents], 0: the live ones, -1: no document; empty: the live ones everywhere. Returns
+    (documents in the heap, matches counted): matches are counted up to `wanted` at least, where that is above 0.
     """
-    terms = blocks.shape[0]
-    first = np.empty(terms, np.int64)
-    end = np.empty(terms, np.int64)
-    df = np.empty(terms, np.int64)
+    terms = found.shape[0]
+    spaces = np.empty((3, terms), np.int64)
+    first, end, df = spaces[0], spaces[1], spaces[2]
     some = np.empty(terms, np.float32)
+    shifted = shifts.copy() if mode == PHRASE else np.empty(0, np.int64)
     size = np.int64(0)
     hits = np.int64(0)
-    counting = heap_scores.shape[0] == 0
-    if counting:  # `top_of_all` counts as it goes, and wants a heap
-        heap_scores, heap_offsets, heap_rows = np.zeros(1, np.float32), np.zeros(1, np.int64), np.zeros(1, np.int64)
+    ties, rows = places[0], places[1]
+    no_documents, no_frequencies = carray(_pointer(0), (0,), np.uint32), carray(_pointer(0), (0,), np.float32)
     for s in range(table.shape[0]):
-        if masks[s] < 0:
+        only = masks[s] if masks.shape[0] > 0 else 0
+        if only < 0:
             continue
         known = 0
         for t in range(terms):
-            count = blocks[t, s, 2]
+            at = FOUND + 3 * s
+            count = found[t, at + 2]
             if count == 0:
                 continue
             slot = known
             while slot > 0 and df[slot - 1] > count:
-                first[slot], end[slot], df[slot], some[slot] = (
-                    first[slot - 1],
-                    end[slot - 1],
-                    df[slot - 1],
-                    some[slot - 1],
-                )
+                first[slot], end[slot], df[slot] = first[slot - 1], end[slot - 1], df[slot - 1]
+                some[slot] = some[slot - 1]
+                if mode == PHRASE:
+                    shifted[slot] = shifted[slot - 1]
                 slot -= 1
-            first[slot], end[slot], df[slot], some[slot] = blocks[t, s, 0], blocks[t, s, 1], count, weights[t]
+            first[slot], end[slot], df[slot], some[slot] = found[t, at], found[t, at + 1], count, weights[t]
+            if mode == PHRASE:
+                shifted[slot] = shifts[t]
             known += 1
-        if known == 0 or (every and known < terms):
+        if known == 0 or (mode != ANY and known < terms):
             continue
-        row = table[s]
-        documents = row[DOCUMENTS]
-        data = carray(_pointer(row[DATA]), (row[DATA_SIZE],), np.uint8)
-        last = carray(_pointer(row[LAST]), (row[BLOCKS],), np.uint32)
-        offset = carray(_pointer(row[OFFSET]), (row[BLOCKS],), np.int64)
-        bits = carray(_pointer(row[BITS]), (row[BLOCKS],), np.uint32)
-        impact = carray(_pointer(row[IMPACT]), (row[BLOCKS],), np.uint32)
-        norms = carray(_pointer(row[NORMS]), (documents,), np.uint8)
-        offsets = carray(_pointer(row[OFFSETS]), (documents,), np.int64)
-        mask = mask_at(masks[s] if masks[s] != 0 else row[ALIVE], documents)
-        number = row[NUMBER] << 32
-        if every and known > 1:
+        arrays = table[s]
+        documents = arrays[DOCUMENTS]
+        data = carray(_pointer(arrays[DATA]), (arrays[DATA_SIZE],), np.uint8)
+        last = carray(_pointer(arrays[LAST]), (arrays[BLOCKS],), np.uint32)
+        begin = carray(_pointer(arrays[OFFSET]), (arrays[BLOCKS],), np.int64)
+        bits = carray(_pointer(arrays[BITS]), (arrays[BLOCKS],), np.uint32)
+        impact = carray(_pointer(arrays[IMPACT]), (arrays[BLOCKS],), np.uint32)
+        norms = carray(_pointer(arrays[NORMS]), (documents,), np.uint8)
+        offsets = carray(_pointer(arrays[OFFSETS]), (documents,), np.int64)
+        mask = mask_at(only if only != 0 else arrays[ALIVE], documents)
+        row = s << 32
+        if mode != ANY and known > 1:
             size, hits = top_of_all(
-                data, last, offset, bits, impact, first, end, some, inverse, norms, mask, offsets, number, ordered,
-                heap_scores, heap_offsets, heap_rows, size, hits, wanted,
+                data, last, begin, bits, impact, first, end, some, inverse, norms, mask, offsets, row, ordered,
+                shifted, slop, scores, ties, rows, size, hits, wanted, no_documents, no_frequencies,
             )  # fmt: skip
             continue
         if hits < wanted:
@@ -129,20 +152,47 @@ def top_of_view(
             elif mask.shape[0] == 0 and df[known - 1] >= wanted - hits:
                 hits = np.int64(wanted)
             else:
-                hits += count_any(data, last, offset, bits, first[:known], end[:known], mask, documents, wanted - hits)
-        if counting:
+                hits += count_any(data, last, begin, bits, first[:known], end[:known], mask, documents, wanted - hits)
+        if scores.shape[0] == 0:
             continue
         if known == 1:
             size = top_of_term(
-                data, last, offset, bits, impact, first[0], end[0], some[0], inverse, norms, mask, offsets, number,
-                ordered, heap_scores, heap_offsets, heap_rows, size,
+                data, last, begin, bits, impact, first[0], end[0], some[0], inverse, norms, mask, offsets, row,
+                ordered, scores, ties, rows, size,
             )  # fmt: skip
         else:
             size = top_of_any(
-                data, last, offset, bits, impact, first[:known], end[:known], some[:known], inverse, norms, mask,
-                offsets, number, ordered, heap_scores, heap_offsets, heap_rows, size,
+                data, last, begin, bits, impact, first[:known], end[:known], some[:known], inverse, norms, mask,
+                offsets, row, ordered, scores, ties, rows, size,
             )  # fmt: skip
-    if counting:
-        return np.int64(0), hits
-    sort_best_first(heap_scores, heap_offsets, heap_rows, size)
+    sort_best_first(scores, ties, rows, size)
+    for i in range(size):
+        s, document = rows[i] >> 32, rows[i] & 0xFFFFFFFF
+        offsets = carray(_pointer(table[s, OFFSETS]), (table[s, DOCUMENTS],), np.int64)
+        places[0, i], places[1, i], places[2, i] = offsets[document], table[s, NUMBER], document
     return size, hits
+
+
+@kernel
+def list_phrase(
+    row: I64Array, blocks: I64Array, shifts: I64Array, slop: int, documents: U32Array, frequencies: F32Array
+) -> int:
+    """All documents of a segment with a phrase, dead ones too, and its frequency in each; returns how many.
+
+    Terms, blocks int64[terms, 3], by df, the rarest first; the outputs hold the df of the first.
+    """
+    terms = blocks.shape[0]
+    size = row[DOCUMENTS]
+    _, listed = top_of_all(
+        carray(_pointer(row[DATA]), (row[DATA_SIZE],), np.uint8),
+        carray(_pointer(row[LAST]), (row[BLOCKS],), np.uint32),
+        carray(_pointer(row[OFFSET]), (row[BLOCKS],), np.int64),
+        carray(_pointer(row[BITS]), (row[BLOCKS],), np.uint32),
+        carray(_pointer(row[IMPACT]), (row[BLOCKS],), np.uint32),
+        blocks[:, 0].copy(), blocks[:, 1].copy(), np.zeros(terms, np.float32), np.zeros(256, np.float32),
+        carray(_pointer(row[NORMS]), (size,), np.uint8), mask_at(np.int64(0), size),
+        carray(_pointer(row[OFFSETS]), (size,), np.int64), np.int64(0), True, shifts, slop,
+        np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64), np.int64(0), np.int64(0), np.int64(0),
+        documents, frequencies,
+    )  # fmt: skip
+    return listed

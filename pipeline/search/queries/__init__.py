@@ -10,5 +10,6 @@
 ``filters``: which documents of a segment a filter selects.
 ``phrases``: phrases with alternatives or repeated terms.
 ``evaluate``: a plan on one segment: all documents that match, and their scores.
+``tables``: where the arrays of a view's fields lie; terms looked up.
 ``top``: a plan on all segments: only the best, skipping what cannot matter.
 """

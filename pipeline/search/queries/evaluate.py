@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.scratch import frozen
 from pipeline.search.cache import SearchCache
-from pipeline.search.kernels.phrase_kernels import match_phrase
 from pipeline.search.kernels.score_kernels import (
     add_where_present,
     count_alive,
@@ -19,6 +18,7 @@ from pipeline.search.kernels.score_kernels import (
     score_term,
     union_scores,
 )
+from pipeline.search.kernels.view_kernels import FOUND, list_phrase
 from pipeline.search.patterns.similar import Signed, Word
 from pipeline.search.queries.filters import select_leaf
 from pipeline.search.queries.phrases import match_slots
@@ -46,6 +46,7 @@ from pipeline.search.queries.selection import (
     common,
     constant,
 )
+from pipeline.search.queries.tables import FieldTable
 from pipeline.search.values import FALSE, TRUE
 from pipeline.segments.columns.postings import Postings
 from pipeline.segments.view import SegmentView
@@ -80,6 +81,14 @@ class SegmentQueries:
         self.size = view.reader.meta.documents
         self._cache = cache
         self._segment = view.reader.meta.id
+        self._tables: dict[str, FieldTable] = {}
+
+    def table(self, path: str) -> FieldTable:
+        """A field's table of this segment alone."""
+        table = self._tables.get(path)
+        if table is None:
+            table = self._tables[path] = FieldTable(path, (self,))
+        return table
 
     # ------------------------------------------------------------------ selecting
 
@@ -237,24 +246,17 @@ class SegmentQueries:
 
     def _phrase(self, plan: PhraseScore) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
         """Documents with the phrase and its frequency in each."""
-        alternatives = len(set(plan.positions)) < len(plan.positions)
-        if alternatives or (plan.slop > 0 and len(set(plan.terms)) < len(plan.terms)):
+        if not plan.is_plain:
             return match_slots(self, plan)
-        found = [self.postings_of(plan.field, term) for term in plan.terms]
-        known = [f for f in found if f is not None]
-        if len(known) < len(found):
+        table = self.table(plan.field)
+        blocks = table.find(tuple(plan.terms)).postings[:, FOUND:]
+        if not blocks[:, 2].all():
             return NO_DOCUMENTS, NOTHING.scores
-        order = sorted(range(len(known)), key=lambda i: known[i][3])
-        postings = known[0][0]
-        most = known[order[0]][3]
+        order = np.argsort(blocks[:, 2], kind="stable")
+        most = int(blocks[order[0], 2])
         documents, frequencies = np.empty(most, np.uint32), np.empty(most, np.float32)
-        count = match_phrase(
-            postings.data, postings.block_last, postings.block_offset, postings.block_bits,
-            np.array([known[i][1] for i in order], np.int64),
-            np.array([known[i][2] for i in order], np.int64),
-            np.array([plan.positions[i] for i in order], np.int64),
-            plan.slop, documents, frequencies,
-        )  # fmt: skip
+        shifts = np.array(plan.positions, np.int64)[order]
+        count = list_phrase(table.rows[0], blocks[order], shifts, plan.slop, documents, frequencies)
         return documents[:count], frequencies[:count]
 
     def phrase_frequencies(self, plan: PhraseScore) -> Matches:

@@ -73,6 +73,12 @@ class PhraseScore(Plan):
     slop: int = 0
     boost: float = 1.0
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether every place takes one term, and no sloppy place competes with another for a token."""
+        alternatives = len(set(self.positions)) < len(self.positions)
+        return not alternatives and (self.slop == 0 or len(set(self.terms)) == len(self.terms))
+
 
 @dataclass(frozen=True, slots=True)
 class Constant(Plan):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 
 from pipeline.search.kernels.column_kernels import kth_least
+from pipeline.search.kernels.heap_kernels import finish, push
 from pipeline.search.kernels.phrase_kernels import exact_frequency, sloppy_frequency
 from pipeline.search.kernels.score_kernels import intersect, union_scores
-from pipeline.search.kernels.top_kernels import push
 
 lists = st.lists(st.sets(st.integers(0, 9000), max_size=40).map(sorted), min_size=1, max_size=5)
 
@@ -50,13 +50,15 @@ def test_union_scores(parts: list[list[int]], least: int, tie: float, seed: int)
     st.integers(1, 10),
 )
 def test_heap_keeps_the_best(hits: list[tuple[int, int]], k: int) -> None:
-    """The k greatest scores, of equal ones the lower offsets."""
-    scores, offsets, rows = np.zeros(k, np.float32), np.zeros(k, np.int64), np.zeros(k, np.int64)
+    """The k greatest scores, of equal ones the lower offsets, best first in the end."""
+    scores, places = np.zeros(k, np.float32), np.zeros((3, k), np.int64)
     size = 0
     for score, offset in hits:
-        size = push(scores, offsets, rows, size, float(score), offset, offset)
-    kept = sorted(zip(scores[:size].tolist(), offsets[:size].tolist(), strict=True), key=lambda p: (-p[0], p[1]))
-    assert kept == sorted(((float(s), o) for s, o in hits), key=lambda p: (-p[0], p[1]))[:k]
+        size = push(scores, places[0], places[1], size, float(score), offset, 7 << 32 | offset)
+    finish(scores, places, size)
+    kept = [(score, *place) for score, *place in zip(scores[:size].tolist(), *places[:, :size].tolist(), strict=True)]
+    wanted = sorted(((float(s), o) for s, o in hits), key=lambda p: (-p[0], p[1]))[:k]
+    assert kept == [(score, offset, 7, offset) for score, offset in wanted]
 
 
 places = st.lists(st.sets(st.integers(0, 30), min_size=1, max_size=8).map(sorted), min_size=2, max_size=4)

@@ -1,0 +1,138 @@
+"""Where the arrays of a view's fields lie, a row of addresses for each segment, and what is known of their terms.
+
+Built once for a view and field. A term's lookup, and so its live count, is one call for all segments; only segments with dead rows
+are asked one by one for the count (``SegmentQueries.live_df``, which remembers it beyond the view).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.search.kernels import view_kernels as columns
+from pipeline.search.kernels.view_kernels import find_terms
+from schemas.limits import READABLE_PAD_BYTES
+from schemas.mapping import FieldType
+from schemas.results import FieldStatistics
+
+if TYPE_CHECKING:
+    from pipeline.search.queries.evaluate import SegmentQueries
+
+I64 = NDArray[np.int64]
+KEPT_MAX: Final = 512  # lookups a field
+KEPT_CELLS_MAX: Final = 256  # terms times segments of one that is kept
+_PAD: Final = bytes(READABLE_PAD_BYTES)
+
+
+@dataclass(slots=True)
+class Found:
+    """Some terms of a field: where their postings are, as ``view_kernels`` takes it, and how many live documents have each."""
+
+    postings: I64
+    counts: list[int]
+
+
+class FieldTable:
+    """One field in all segments of a view. ``rows`` int64[segments, COLUMNS]: see ``view_kernels``."""
+
+    def __init__(self, path: str, segments: Sequence["SegmentQueries"]) -> None:
+        self.path = path
+        self.rows = np.zeros((len(segments), columns.COLUMNS), np.int64)
+        self.is_boolean = False
+        self._segments = segments
+        self._kept: list[object] = []  # the arrays whose addresses are in the table
+        self._found: dict[tuple[bytes, ...], Found] = {}
+        self._statistics: FieldStatistics | None = None
+        self._dirty: list[tuple[int, SegmentQueries]] = []
+        for place, segment in enumerate(segments):
+            field = segment.reader.field(path)
+            if field is not None:
+                self.is_boolean |= field.type == FieldType.BOOLEAN
+                self._fill(place, segment)
+
+    def _fill(self, place: int, segment: "SegmentQueries") -> None:
+        terms, postings = segment.reader.terms(self.path), segment.reader.postings(self.path)
+        if terms is None or postings is None:
+            return
+        arrays: dict[int, NDArray[Any]] = {
+            columns.DATA: postings.data, columns.LAST: postings.block_last, columns.OFFSET: postings.block_offset,
+            columns.BITS: postings.block_bits, columns.IMPACT: postings.block_impact,
+            columns.NORMS: segment.norms(self.path), columns.OFFSETS: segment.reader.offsets(),
+            columns.TERMS: terms.data, columns.TERM_STARTS: terms.starts,
+            columns.BLOCK_TERM: postings.block_term, columns.FREQUENCY: postings.df,
+        }  # fmt: skip
+        if segment.view.dead:
+            arrays[columns.ALIVE] = segment.view.alive
+            self._dirty.append((place, segment))
+        row = self.rows[place]
+        for column, array in arrays.items():
+            assert array.flags.c_contiguous
+            row[column] = address(array)
+        row[columns.DATA_SIZE], row[columns.BLOCKS] = len(postings.data), len(postings.block_last)
+        row[columns.TERM_BYTES], row[columns.TERM_COUNT] = len(terms.data), terms.count
+        row[columns.DOCUMENTS], row[columns.NUMBER] = segment.size, segment.number
+        self._kept.append(arrays)
+
+    def find(self, terms: tuple[bytes, ...]) -> Found:
+        """The terms' blocks and live counts."""
+        found = self._found.get(terms)
+        if found is None:
+            found = self._look_up(terms)
+            if len(terms) * len(self._segments) <= KEPT_CELLS_MAX:
+                if len(self._found) >= KEPT_MAX:
+                    self._found.clear()
+                self._found[terms] = found
+        return found
+
+    def _look_up(self, terms: tuple[bytes, ...]) -> Found:
+        postings = np.zeros((len(terms), columns.FOUND + 3 * len(self._segments)), np.int64)
+        if self.is_boolean:
+            return Found(postings, [sum(s.live_df(self.path, term) for s in self._segments) for term in terms])
+        if len(terms) == 1:
+            text = terms[0] + _PAD
+            postings[0, columns.LENGTH] = len(terms[0])
+        else:
+            text = b"".join((*terms, _PAD))
+            postings[:, columns.LENGTH] = list(map(len, terms))
+        find_terms(self.rows, np.frombuffer(text, np.uint8), postings)
+        counts = postings[:, columns.COUNT].tolist()
+        for place, segment in self._dirty:
+            for at, term in enumerate(terms):
+                df = postings.item(at, columns.FOUND + 3 * place + 2)
+                if df:
+                    counts[at] += segment.live_df(self.path, term) - df
+        return Found(postings, counts)
+
+    @property
+    def statistics(self) -> FieldStatistics:
+        """Live documents with the field, and their tokens."""
+        total = self._statistics
+        if total is None:
+            total = FieldStatistics()
+            for segment in self._segments:
+                total = total.plus(segment.live_field(self.path))
+            self._statistics = total
+        return total
+
+
+class Tables:
+    """The fields of a view, each as it is first asked for. ``segments``: in the order of their offsets."""
+
+    def __init__(self, segments: Sequence["SegmentQueries"]) -> None:
+        self.segments = segments
+        self._fields: dict[str, FieldTable] = {}
+
+    def field(self, path: str) -> FieldTable:
+        """The table of a field, known to the segments or not."""
+        table = self._fields.get(path)
+        if table is None:
+            table = self._fields[path] = FieldTable(path, self.segments)
+        return table
+
+
+def address(array: NDArray[Any]) -> int:
+    """Where an array's bytes lie. The array must be kept alive while they are read."""
+    found: int = array.__array_interface__["data"][0]
+    return found

@@ -1,0 +1,177 @@
+"""The best documents of terms and phrases over segments large enough for every way of looking, against arrays of frequencies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from numpy.typing import NDArray
+
+from pipeline.json_columns.columns import BytesValues
+from pipeline.search.cache import SearchCache
+from pipeline.search.queries.evaluate import SegmentQueries
+from pipeline.search.queries.plan import Combine, PhraseScore, Plan, TermScore
+from pipeline.search.queries.tables import Tables
+from pipeline.search.queries.top import Heap, TopSearch, in_order, shape_of
+from pipeline.search.statistics import Scales, Weights, gather
+from pipeline.segments.build import build_segment
+from pipeline.segments.reader import SegmentReader
+from pipeline.segments.view import SegmentView
+from schemas.ids import SegmentId
+from schemas.mapping import parse_mapping
+from schemas.records import ByteColumn
+
+MAPPING = parse_mapping({"properties": {"t": {"type": "text"}}})
+SHARES = [0.4, 0.2, 0.1, 0.05, 0.02, 0.01, 0.004, 0.001, 0.0004, 0.0001]  # of the documents
+SIZES = [30_000, 700, 26_000]
+NONE = len(SHARES)
+
+
+@dataclass(frozen=True)
+class World:
+    """Segments, and the same documents as one text: ``words`` (numbers of terms, NONE is any other word) and whose they are."""
+
+    segments: list[SegmentQueries]
+    words: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    alive: NDArray[np.bool_]
+
+    def frequencies(self, term: int) -> NDArray[np.int64]:
+        return np.bincount(self.owner[self.words == term], minlength=len(self.alive))
+
+    def phrase(self, terms: Sequence[int]) -> NDArray[np.int64]:
+        ends = len(self.words) - len(terms) + 1
+        held = self.owner[:ends] == self.owner[len(terms) - 1 :]
+        for i, term in enumerate(terms):
+            held &= self.words[i : ends + i] == term
+        return np.bincount(self.owner[:ends][held], minlength=len(self.alive))
+
+
+def segment_of(name: str, texts: list[bytes], offsets: NDArray[np.int64]) -> SegmentReader:
+    rows = np.arange(len(texts), dtype=np.int32)
+    ids = ByteColumn.of([b"%d" % offset for offset in offsets])
+    data = build_segment(
+        segment_id=SegmentId(name), schema_version=0, documents=len(texts), mapping=MAPPING, ids=ids, sources=ids,
+        columns={"t": BytesValues(rows, ByteColumn.of(texts))}, seq_nos=offsets, versions=offsets, offsets=offsets,
+        timestamps=offsets,
+    )  # fmt: skip
+    return SegmentReader(data.meta, data.arrays)
+
+
+def world(*, ordered: bool, dead_share: float) -> World:
+    random = np.random.default_rng(11)
+    total = sum(SIZES)
+    parts: list[list[int]] = [[NONE] * int(n) for n in random.integers(0, 30, total) * (random.random(total) < 0.6)]
+    for term, share in enumerate(SHARES):
+        for document in np.flatnonzero(random.random(total) < share).tolist():
+            parts[document] += [term] * int(random.integers(1, 4))
+    for part in parts:
+        random.shuffle(part)
+    texts = [" ".join("other" if w == NONE else f"w{w}" for w in part).encode() for part in parts]
+    offsets = np.arange(total) if ordered else random.permutation(total)
+    alive = random.random(total) >= dead_share
+    segments, at = [], 0
+    for number, size in enumerate(SIZES):
+        own = slice(at, at + size)
+        mask = alive[own].copy() if number else np.ones(size, np.bool_)
+        alive[own] = mask
+        view = SegmentView(segment_of(str(number), texts[own], offsets[own]), mask, int((~mask).sum()), 1)
+        segments.append(SegmentQueries(number, view, SearchCache()))
+        at += size
+    owner = np.repeat(np.arange(total), [len(part) for part in parts])
+    return World(segments, np.array([w for part in parts for w in part]), owner, offsets, alive)
+
+
+@pytest.fixture(
+    scope="module", params=[(True, 0.0), (True, 0.3), (False, 0.1)], ids=["plain", "deletes", "interleaved"]
+)
+def large(request: pytest.FixtureRequest) -> World:
+    """Documents of three segments, where offsets ascend and where not, with dead ones and without."""
+    return world(ordered=request.param[0], dead_share=request.param[1])
+
+
+def run(large: World, plan: Plan, k: int, wanted: int) -> tuple[list[tuple[int, float]], int]:
+    """(offset, score) of the best, and the number of matches."""
+    listed, ordered = in_order(large.segments)
+    tables = Tables(listed)
+    weights = Weights(gather((plan,), tables, int(large.alive.sum())), Scales(MAPPING))
+    shape = shape_of(plan, MAPPING)
+    assert shape is not None
+    heap = Heap(k)
+    total = TopSearch(shape, weights, listed, tables.field("t"), ordered=ordered).run(heap, wanted)
+    hits = heap.hits()
+    starts = np.cumsum([0, *SIZES])
+    assert [h.offset for h in hits] == [int(large.offsets[starts[h.segment] + h.doc]) for h in hits]
+    return [(h.offset, h.score or 0.0) for h in hits], total
+
+
+def twin(
+    large: World, parts: Sequence[NDArray[np.int64]], boosts: Sequence[float], *, every: bool
+) -> NDArray[np.float32]:
+    """The score of each document by the formula, in numpy; below 0: it does not match."""
+    length = np.bincount(large.owner, minlength=len(large.alive))
+    norm = np.where(length < 24, length, 24 + quantised(length - 24)).astype(np.float32)
+    has = large.alive & (length > 0)
+    average = np.float32(length[large.alive].sum() / has.sum())
+    inverse = np.float32(1) / (np.float32(1.2) * (np.float32(0.25) + np.float32(0.75) * norm / average))
+    sums = np.zeros(len(large.alive))
+    matched = np.full(len(large.alive), every)
+    for frequency, weight in zip(parts, boosts, strict=True):
+        w = np.float32(weight)
+        score = w - w / (np.float32(1) + frequency.astype(np.float32) * inverse)
+        sums += np.where(frequency > 0, score, 0).astype(np.float64)
+        matched = matched & (frequency > 0) if every else matched | (frequency > 0)
+    return np.where(matched & large.alive, sums.astype(np.float32), np.float32(-1))
+
+
+def quantised(rest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Four significant bits, rounded down."""
+    shift = np.maximum(0, np.floor(np.log2(np.maximum(rest, 1))).astype(np.int64) - 3)
+    return rest >> shift << shift
+
+
+def weight_of(large: World, frequencies: Sequence[NDArray[np.int64]]) -> float:
+    """(k1 + 1) * the sum of idf."""
+    has = int((large.alive & (np.bincount(large.owner, minlength=len(large.alive)) > 0)).sum())
+    found = [int(((f > 0) & large.alive).sum()) for f in frequencies]
+    idf = [float(np.float32(np.log(1 + (has - n + 0.5) / (n + 0.5)))) for n in found]
+    return float(np.float32(2.2) * np.float32(sum(idf)))
+
+
+def check(large: World, plan: Plan, scores: NDArray[np.float32], k: int, wanted: int) -> None:
+    found, total = run(large, plan, k, wanted)
+    matching = np.flatnonzero(scores >= 0)
+    order = matching[np.lexsort([large.offsets[matching], -scores[matching]])][:k]
+    assert [offset for offset, _ in found] == large.offsets[order].tolist()
+    assert [score for _, score in found] == scores[order].tolist()
+    assert total == len(matching) if len(matching) < wanted else total >= wanted
+
+
+terms = st.lists(st.integers(0, NONE - 1), min_size=1, max_size=4, unique=True)
+sizes = st.sampled_from([0, 1, 10, 300])
+wanted = st.sampled_from([0, 6, 1000, 1 << 60])
+
+
+@settings(max_examples=40)
+@given(chosen=terms, every=st.booleans(), k=sizes, count=wanted)
+def test_the_best_of_terms(large: World, chosen: list[int], every: bool, k: int, count: int) -> None:
+    """Any or all of some terms, rare and frequent: the first of all documents by score, bit by bit, and how many match."""
+    leaves = tuple(TermScore("t", b"w%d" % t) for t in chosen)
+    plan = leaves[0] if len(leaves) == 1 else Combine(must=leaves) if every else Combine(should=leaves, least=1)
+    parts = [large.frequencies(t) for t in chosen]
+    weights = [weight_of(large, [part]) for part in parts]
+    check(large, plan, twin(large, parts, weights, every=every and len(leaves) > 1), k, count)
+
+
+@settings(max_examples=25)
+@given(chosen=st.lists(st.integers(0, 4), min_size=2, max_size=3), k=sizes, count=wanted)
+def test_the_best_of_phrases(large: World, chosen: list[int], k: int, count: int) -> None:
+    """Terms side by side, the same one twice too."""
+    plan = PhraseScore("t", tuple(b"w%d" % t for t in chosen), tuple(range(len(chosen))))
+    weight = weight_of(large, [large.frequencies(t) for t in chosen])
+    check(large, plan, twin(large, [large.phrase(chosen)], [weight], every=False), k, count)
+    listed = sum(len(segment.phrase_frequencies(plan)) for segment in large.segments)
+    assert listed == int((large.phrase(chosen) > 0).sum())
