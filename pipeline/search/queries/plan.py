@@ -12,7 +12,6 @@ once the statistics are known, before any segment is asked.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from dataclasses import field as attribute
 from typing import Protocol
 
 import numpy as np
@@ -219,12 +218,22 @@ class NumberSpan(Plan):
     high: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NumberSet(Plan):
     """Documents with one of these values (sorted, distinct)."""
 
     field: str
-    values: NDArray[np.int64] | NDArray[np.float64] = attribute(compare=False)
+    values: NDArray[np.int64] | NDArray[np.float64]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NumberSet) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[str, str, bytes]:
+        return self.field, self.values.dtype.str, self.values.tobytes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,19 @@ def test_pruning_changes_nothing(layouts: list[Searcher], query: Node, size: int
         assert search(searcher, SearchRequest(query=query, size=0, track_total_hits=-1)).total == len(wanted)
 
 
+@pytest.mark.parametrize("path", ["n", "tag"])
+def test_filters_of_other_values_are_other_filters(layouts: list[Searcher], path: str) -> None:
+    """Sets of values that differ select their own documents, each asked after the other."""
+    for searcher in layouts:
+        for values in ([1, 2, 3], [4, 5, 6], list(range(0, 1000, 2))):
+            texts = [f"w{value}" for value in values]
+            some = Terms(field=path, values=values if path == "n" else texts)
+            query = Bool(must=[Match(field="body", text="w1")], filter=[some])
+            wanted = search(searcher, SearchRequest(query=query, size=4000, min_score=-1.0)).hits
+            assert found(searcher, query) == [(h.offset, h.score) for h in wanted]
+            assert search(searcher, SearchRequest(query=query, size=5)).hits == wanted[:5]
+
+
 def test_scores_do_not_depend_on_partitions() -> None:
     """Two partitions with statistics added up score as one does."""
     documents = corpus(2, 400)
