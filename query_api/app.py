@@ -8,11 +8,12 @@ from fastapi import FastAPI
 
 from query_api.console.routes import add_console
 from query_api.elastic.admin import analyze, cluster, indices, operations, sediment
+from query_api.elastic.batches import by_query, reindex
 from query_api.elastic.cat import indices as cat_indices
 from query_api.elastic.cat import nodes as cat_nodes
 from query_api.elastic.metadata import aliases, blocks, fields, resolution, templates
 from query_api.elastic.monitoring import nodes, state, stats, tasks
-from query_api.elastic.reading import point_in_time, scroll, search
+from query_api.elastic.reading import explain, point_in_time, scroll, search
 from query_api.elastic.wire.asgi import ElasticApp, Receive, Scope, Send
 from query_api.elastic.wire.router import Route, Router
 from query_api.elastic.writing import bulk, documents
@@ -42,6 +43,9 @@ def routes() -> list[Route]:
         bulk.ROUTES,
         search.ROUTES,
         scroll.ROUTES,
+        explain.ROUTES,
+        by_query.ROUTES,
+        reindex.ROUTES,
         point_in_time.ROUTES,
     )
     return [one for group in groups for one in group]

@@ -6,7 +6,7 @@ Grammar (Lucene's classic query parser, the part people type):
     clause := [+ | - | NOT] [field:] ( "phrase"[~slop] | ( query ) | word[~edits] | /regexp/ ) [^boost]
 
 ``+``/AND make a clause required, ``-``/NOT forbid it; ``*`` alone is every document,
-``_exists_:f`` and ``f:*`` are the documents with the field. ``[a TO b]`` and ``{a TO b}`` are ranges.
+``_exists_:f`` and ``f:*`` are the documents with the field. ``[a TO b]``, ``{a TO b}`` and ``f:>=a`` are ranges.
 """
 
 import re
@@ -73,6 +73,7 @@ _ESCAPE: Final = re.compile(r"\\(.)")
 _JOINS: Final = {"AND": "AND", "&&": "AND", "OR": "OR", "||": "OR"}
 _FUZZY: Final = re.compile(r"((?:[^\\~]|\\.)+)~([0-9]?(?:\.[0-9]{1,6})?)", re.DOTALL)
 _SPECIAL: Final = re.compile(r"(?:^|[^\\])(?:\\\\)*()[*?]")
+_COMPARISONS: Final = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 _NOTS: Final = ("-", "!", "NOT")
 
 
@@ -107,13 +108,18 @@ class _How:
 
 
 def parse_url_query(parameters: Mapping[str, str]) -> Node:
-    """``q`` with ``df``, ``default_operator``, ``analyzer``, ``lenient`` as a query."""
+    """``q`` with ``df``, ``default_operator``, ``analyzer``, ``lenient`` as a query. Without a default field values of another type
+    than their field's match nothing rather than being errors, as in OpenSearch.
+    """
     default = parameters.get("df", "")
     operator = parameters.get("default_operator", "or").lower()
     if operator not in {"and", "or"}:
         raise _failed(parameters["q"])
     fields = (field_with_boost(default),) if default else EVERY_FIELD
-    how = _How(fields=fields, operator=Operator(operator), analyzer=parameters.get("analyzer") or None)
+    lenient = to_bool("lenient", parameters["lenient"]) if parameters.get("lenient") else fields == EVERY_FIELD
+    how = _How(
+        fields=fields, operator=Operator(operator), analyzer=parameters.get("analyzer") or None, lenient=lenient,
+    )  # fmt: skip
     return _Parser(parameters["q"], _tokens(parameters["q"]), how).whole()
 
 
@@ -247,7 +253,22 @@ class _Parser:
             return self._text(fields, _plain(found["phrase"][1:-1]), "phrase", slop)
         if found["regexp"] is not None:
             return self._each(fields, Regexp(field="", pattern=found["regexp"]))
+        if field and found["word"][0] in "<>":
+            return self._comparison(field, found["word"])
         return self._word(field, fields, found["word"])
+
+    def _comparison(self, field: str, word: str) -> Node:
+        """``f:>3``, ``f:<= "2020-01-01"``: the value may be a token of its own."""
+        mark = word[: 2 if word[1:2] == "=" else 1]
+        value = _plain(word[len(mark) :])
+        if not value and self.at < len(self.tokens):
+            found = self.tokens[self.at]
+            value = _plain(found["phrase"][1:-1] if found["phrase"] else found["word"] or "")
+            self.at += 1
+        if not value:
+            raise _failed(self.text)
+        ends: dict[str, Any] = {_COMPARISONS[mark]: value}
+        return Range(field=field, **ends)
 
     def _each(self, fields: Fields, node: Node) -> Node:
         if len(fields) == 1 and fields[0][1] == 1.0 and "*" not in fields[0][0]:
@@ -259,7 +280,9 @@ class _Parser:
         if len(fields) == 1 and fields[0][1] == 1.0 and "*" not in fields[0][0]:
             if kind == "phrase":
                 return MatchPhrase(field=fields[0][0], text=text, slop=slop, analyzer=how.analyzer)
-            return Match(field=fields[0][0], text=text, operator=how.operator, analyzer=how.analyzer, lenient=True)
+            return Match(
+                field=fields[0][0], text=text, operator=how.operator, analyzer=how.analyzer, lenient=how.lenient
+            )
         return MultiMatch(
             fields=fields, text=text, type=kind, slop=slop, operator=how.operator, analyzer=how.analyzer, lenient=how.lenient,
             tie_breaker=how.tie_breaker,

@@ -7,4 +7,5 @@
 ``metadata``: aliases, templates, blocks, fields.
 ``monitoring``: figures about the node and its indices.
 ``cat``: tables.
+``batches``: work on all documents that a query finds.
 """

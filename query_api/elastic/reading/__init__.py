@@ -1,5 +1,6 @@
 """What is searched and what a hit shows.
 
+``explain``: why a document matches.
 ``asking``: one question to the partitions of some indices.
 ``keeping``, ``scroll``, ``point_in_time``: one state, asked again and again.
 ``source``: ``_source`` byte for byte, or filtered.

@@ -332,7 +332,7 @@ def test_url_query() -> None:
     """``q`` understands occurrence marks, fields, phrases and the default operator."""
     query = parse_search(None, now_ms=0, parameters={"q": '+a:x -b:"y z"~2 c:[1 TO 5}', "df": "t"}).query
     assert query == Bool(
-        must=(Match(field="a", text="x", lenient=True),),
+        must=(Match(field="a", text="x"),),
         must_not=(MatchPhrase(field="b", text="y z", slop=2),),
         should=(Range(field="c", gte="1", lt="5"),),
     )
