@@ -30,7 +30,7 @@ from pipeline.materialise.commit import Probe
 from pipeline.materialise.parts import WorkerParts
 from pipeline.materialise.state import Policy
 from pipeline.materialise.worker import Worker
-from pipeline.replay.operations import ReplayOperations
+from pipeline.replay.operations import Check, ReplayOperations
 from pipeline.replay.sample import Sampler
 from pipeline.replay.upkeep import Upkeep
 from pipeline.replay.window import PastLog, parse_until
@@ -116,6 +116,8 @@ class Node:
     def start(self) -> None:
         """Read the control log and open every partition."""
         self.catalog.start()
+        if not self.past:
+            self._finish_deletions()
         self._place(CatalogState(), self.catalog.state)
         self.catalog.listen(lambda before, after: self._later(before, after))
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -123,6 +125,15 @@ class Node:
         self._sampler.start()
         if not self.past:
             self.operations.resume()
+
+    def _finish_deletions(self) -> None:
+        """What a process left that ended while it deleted an index."""
+        for uuid in self.catalog.state.deleted:
+            shutil.rmtree(self._directory(uuid), ignore_errors=True)
+        try:
+            self.indices.finish_deletions()
+        except SedimentError as error:  # it is tried at the next start
+            _log.warning("the topic of a deleted index is left: %s", error.message)
 
     def close(self) -> None:
         """Commit and close everything."""
@@ -214,9 +225,9 @@ class Node:
             raise served.error
         return served.workers[partition]
 
-    def swap(self, index: IndexState, partition: PartitionId, worker: Worker, directory: Path) -> None:
+    def swap(self, index: IndexState, worker: Worker, directory: Path, check: Check) -> None:
         """Let a rebuilt partition take the live one's place; then drop the old one. Where it raises, nothing happened."""
-        self.upkeep.swap(index, partition, worker, directory)
+        self.upkeep.swap(index, worker, directory, check)
 
     def install(self, index: IndexState, partition: PartitionId, worker: Worker) -> None:
         """Serve this worker from now on."""
@@ -342,10 +353,19 @@ class Node:
     def decisions(self, index: IndexState, partition: PartitionId) -> Decisions:
         """The decisions of a partition. Raises UNAVAILABLE where nobody decides any more: then nothing is appended for them."""
         worker = self.workers(index.name)[partition]
-        if worker.state == "stopped" or worker.jobs.full:
+        if worker.state == "stopped" or worker.jobs.full or worker.log_is_short:
             why = worker.reason or worker.jobs.commit_error
             raise unavailable("partition_stopped", f"partition {partition} of [{index.name}] takes no writes: {why}")
         return worker.outcomes
+
+    def check_log(self, index: IndexState, partition: PartitionId) -> None:
+        """Raise UNAVAILABLE where nothing may be appended: the partition has stopped, since its log is not what it was."""
+        served = self._served.get(index.uuid)
+        if served is None or not served.workers:
+            return
+        worker = served.workers[partition]
+        if worker.state == "stopped" or worker.log_is_short:
+            self.decisions(index, partition)
 
     def refresh(self, name: str) -> None:
         """Make everything applied visible."""

@@ -16,6 +16,7 @@ WRITE_BATCH_BYTES_MAX: Final = 4 << 20  # a RocksDB write holds the interpreter 
 # --- documents and mappings --------------------------------------------------------------------
 DEPTH_MAX: Final = 100  # nesting of a JSON document as the scanner follows it
 FIELD_DEPTH_MAX: Final = 20  # nesting of mapped objects (index.mapping.depth.limit)
+DELETED_MAX: Final = 1000  # deleted indices whose remains are looked for at the start
 FIELDS_MAX: Final = 1000  # fields of an index (index.mapping.total_fields.limit)
 FIELD_NAME_BYTES_MAX: Final = 512
 

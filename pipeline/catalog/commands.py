@@ -21,6 +21,7 @@ class CreateIndex:
     settings: Mapping[str, str]
     mappings: Mapping[str, Any]
     aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    topic_id: str = ""  # of the topic as it was found; empty: written by an older program
 
 
 @dataclass(frozen=True, slots=True)

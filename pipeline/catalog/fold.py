@@ -24,10 +24,10 @@ from pipeline.catalog.commands import (
     RemoveTemplate,
     SetClosed,
 )
-from pipeline.catalog.state import CatalogState, IndexState, Refusal
+from pipeline.catalog.state import CatalogState, Deleted, IndexState, Refusal
 from schemas.errors import ErrorKind, SedimentError, conflict, invalid, not_found
 from schemas.ids import IndexName, IndexUuid, SchemaVersion, TopicName
-from schemas.limits import FIELDS_MAX
+from schemas.limits import DELETED_MAX, FIELDS_MAX
 from schemas.mapping import Field, FieldType, IndexMapping, checked, merge_mappings, parse_mapping, similarities_of
 
 Outcome = IndexState | SedimentError | None
@@ -37,9 +37,10 @@ def fold(state: CatalogState, command: Command, timestamp_ms: int) -> tuple[Cata
     """Apply one command. The outcome is the index after it, None for a deletion, or the error that refused it."""
     try:
         after, outcome = _apply(state, command, timestamp_ms)
-        return replace(after, version=state.version + (after is not state)), outcome
     except SedimentError as refused:
         return _remember_refusal(state, command, refused), refused
+    changed = replace(after, version=state.version + (after is not state))
+    return _remember_deleted(state, changed), outcome
 
 
 def _apply(state: CatalogState, command: Command, timestamp_ms: int) -> tuple[CatalogState, Outcome]:
@@ -118,6 +119,7 @@ def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tup
         schema_version=SchemaVersion(1),
         born=mapping.fields,
         aliases=parse_aliases(command.name, command.aliases, state.indices),
+        topic_id=command.topic_id,
     )
     made = _with_version(state, index)
     return with_indices(made, made.indices, index.aliases), index
@@ -246,3 +248,13 @@ def _remember_refusal(state: CatalogState, command: Command, refused: SedimentEr
         return state
     offsets = {**known, command.offset: Refusal(refused.code, refused.message)}
     return replace(state, refused={**state.refused, key: offsets})
+
+
+def _remember_deleted(before: CatalogState, after: CatalogState) -> CatalogState:
+    """Whichever command took an index away: what is left of it must go, whenever that is."""
+    kept = {index.uuid for index in after.indices.values()}
+    gone = {str(i.uuid): Deleted(i.topic, i.topic_id) for i in before.indices.values() if i.uuid not in kept}
+    if not gone:
+        return after
+    known: dict[str, Deleted] = {**after.deleted, **gone}
+    return replace(after, deleted=dict(list(known.items())[-DELETED_MAX:]))

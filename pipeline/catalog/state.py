@@ -43,6 +43,7 @@ class IndexState:
     born: Mapping[str, Field] = field(default_factory=dict)
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     closed: bool = False
+    topic_id: str = ""
 
     def setting(self, name: str, default: str) -> str:
         """A setting as text."""
@@ -83,10 +84,18 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """A deleted index: its topic goes after it, and goes still where the process ended between the two."""
+
+    topic: TopicName
+    topic_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogState:
     """All indices by name; the mapping of each schema version (explicit changes only) by (index uuid, version); the proposals of
-    fields that were refused for good, by (index uuid, partition) and offset; the names of the indices behind each alias; and templates
-    by (kind, name).
+    fields that were refused for good, by (index uuid, partition) and offset; the names of the indices behind each alias; templates
+    by (kind, name); and the DELETED_MAX last deleted indices by uuid.
     """
 
     indices: Mapping[str, IndexState] = field(default_factory=dict)
@@ -96,6 +105,7 @@ class CatalogState:
     templates: Mapping[tuple[str, str], Template] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)  # of the cluster: persistent.<name>, transient.<name>
     version: int = 0  # how many commands changed something
+    deleted: Mapping[str, Deleted] = field(default_factory=dict)
 
     def setting(self, name: str, default: str) -> str:
         """A setting of the cluster; a transient one goes before a persistent one."""

@@ -122,6 +122,7 @@ class IndexService:
             settings={"number_of_replicas": "0", **flat, "number_of_shards": str(info.partitions)},
             mappings=begun.mappings,
             aliases=begun.aliases,
+            topic_id=info.topic_id,
         )
         try:
             created = self._parts.catalog.propose(command)
@@ -145,6 +146,9 @@ class IndexService:
         asked = settings.get("number_of_shards")
         partitions = _partitions(asked) if asked is not None else self._parts.partitions_default
         known = self._parts.log.topic(topic)
+        if known is not None and self._is_left_over(known):
+            self._delete_topic(topic)
+            known = None
         if known is None:
             try:
                 return self._parts.log.create_topic(topic, partitions), True
@@ -167,11 +171,25 @@ class IndexService:
 
     def _clean_up(self, index: IndexState) -> None:
         self._parts.gone(index)  # workers first: a topic that goes under them would be an error
+        self._delete_topic(index.topic)
+
+    def _delete_topic(self, topic: TopicName) -> None:
         try:
-            self._parts.log.delete_topic(index.topic)
+            self._parts.log.delete_topic(topic)
         except SedimentError as error:
             if error.code != "topic_not_found":
                 raise
+
+    def _is_left_over(self, topic: TopicInfo) -> bool:
+        """Whether this very topic belonged to an index that is deleted."""
+        return any(d.topic_id == topic.topic_id for d in self.state().deleted.values())
+
+    def finish_deletions(self) -> None:
+        """At the start: delete topics whose index was deleted by a process that ended before it came to them."""
+        for one in self.state().deleted.values():
+            known = self._parts.log.topic(one.topic)
+            if known is not None and self._is_left_over(known):
+                self._delete_topic(one.topic)
 
     def put_mapping(self, name: IndexName, mappings: Mapping[str, Any]) -> IndexState:
         """Merge fields into the mapping; a marker in every partition log says from which offset on it holds.

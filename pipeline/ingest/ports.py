@@ -77,6 +77,12 @@ class DecisionSource(Protocol):
         """The decisions of a partition. Raises UNAVAILABLE where nobody decides."""
         ...
 
+    def check_log(self, index: IndexState, partition: PartitionId) -> None:
+        """Raise UNAVAILABLE where nothing may be appended, not even by who does not wait for a decision: the partition has stopped, since its log
+        is not what it was.
+        """
+        ...
+
 
 class Writer(Protocol):
     """Accept writes: check, route, append, wait for the decision."""

@@ -118,6 +118,8 @@ class LogWriter:
         decisions = None
         if request.timeout_s is not None:  # first: where nobody decides, nothing is appended
             decisions = self._parts.decisions.decisions(request.index, partition)
+        else:
+            self._parts.decisions.check_log(request.index, partition)
         everything = len(rows) == len(request.writes)
         sources = request.writes.sources
         batch = AppendBatch(

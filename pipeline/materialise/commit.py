@@ -5,6 +5,7 @@ thread, without that lock), ``install`` tells the materialiser what is stored no
 inverse at opening.
 """
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,13 +25,24 @@ from pipeline.segments.reader import SegmentReader
 from pipeline.segments.store import SegmentStore
 from schemas.ids import LogOffset, SchemaVersion, SegmentId
 from schemas.mapping import IndexMapping
-from schemas.records import ByteColumn
+from schemas.records import ByteColumn, RecordBatch
 
 Bools = NDArray[np.bool_]
 TOMBSTONES: Final = "tombstones/"
 TOMBSTONE_CHUNKS_MAX: Final = 64
 FORGET_MIN: Final = 10_000
 Probe = Callable[[str], None]
+Tail = tuple[int, int]  # offset of the last applied record, and a checksum of its key and value
+NO_TAIL: Final[Tail] = (-1, 0)
+
+
+def tail_of(batch: RecordBatch) -> Tail:
+    """The last record of a batch: it tells whether a log is still the one that was applied."""
+    if not len(batch):
+        return NO_TAIL
+    row = len(batch) - 1
+    parts = [b"\0" if one is None else b"\1" + one for one in (batch.keys[row], batch.values[row])]
+    return int(batch.offsets[row]), zlib.crc32(parts[1], zlib.crc32(parts[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +82,10 @@ class Committed:
 
 
 class Ledger:
-    """What a partition remembers between commits: segments to drop, tombstones already stored."""
+    """What a partition remembers between commits: segments to drop, tombstones already stored; and the last record that it applied."""
 
     def __init__(self) -> None:
+        self.tail = NO_TAIL
         self.retired: list[SegmentId] = []
         self.tombstones: dict[str, tuple[bytes, int]] = {}  # state name -> (encoded, newest offset)
         self.counter = 0
@@ -94,6 +107,7 @@ def snapshot(machine: Materialiser, ledger: Ledger) -> Snapshot:
         "outcomes": machine.outcomes.encode(),
         "requests": machine.requests.encode(),
         "digest": machine.digest.tobytes(),
+        "tail": msgspec.msgpack.encode(ledger.tail),
         "dead": msgspec.json.encode({"segments": dead_ids, "count": machine.dead_count}),
         **{name: encoded for name, (encoded, _) in ledger.tombstones.items()},
     }
@@ -197,6 +211,8 @@ def _live(machine: Materialiser, taken: SegmentSnapshot) -> LiveSegment | None:
 def restore(machine: Materialiser, store: SegmentStore, manifest: Manifest) -> Ledger:
     """Bring a fresh materialiser to the state of a committed manifest."""
     ledger = Ledger()
+    if "tail" in manifest.state:
+        ledger.tail = msgspec.msgpack.decode(manifest.state["tail"], type=Tail)
     machine.outcomes = Outcomes.decode(manifest.state.get("outcomes", b""), manifest.next_offset)
     machine.requests = RequestWindow.decode(manifest.state.get("requests", b""), machine.horizons.request_ids)
     machine.next_seq_no = manifest.next_seq_no

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 from pipeline.log.ports import PartitionReader
+from pipeline.materialise import commit
 from pipeline.materialise.apply import Materialiser
 from pipeline.materialise.dead_letters import MAPPING as DEAD_MAPPING
 from pipeline.materialise.dead_letters import SUFFIX, Origin
@@ -40,13 +41,14 @@ from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView
 from pipeline.telemetry import names, propagation
 from pipeline.telemetry.metrics import Metrics
-from schemas.errors import ErrorKind, SedimentError
-from schemas.ids import IndexName, LogOffset, SchemaVersion
+from schemas.errors import ErrorKind, SedimentError, unavailable
+from schemas.ids import IndexName, LogOffset, PartitionId, SchemaVersion, TopicName
 from schemas.limits import BATCH_BYTES_MAX
 from schemas.records import ByteColumn, RecordBatch
 from schemas.results import Freshness
 
 RETRY_S = 1.0
+TAIL_S = 5.0
 JOIN_S = 30.0
 _log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class Worker:
         self._policy = parts.policy
         self._labels = {"index": str(parts.index), "partition": str(parts.identity.partition)}
         self._gate = Gate()
-        self._halted = False
+        self._halted = self.log_is_short = False
         self._stopping = threading.Event()
         self._state, self._reason = "recovering", ""
         self.damage = parts.damage
@@ -193,9 +195,34 @@ class Worker:
                 f"the log of [{identity.topic}] partition {identity.partition} begins at {begin}, the index stands at "
                 f"{self.machine.applied}: records between are gone; restore a snapshot, or delete the index and build it anew",
             )
-        reader = self._parts.log.reader(identity.topic, identity.partition, self.machine.applied)
+        reader = self._reader_of_the_same_log(begin)
         self._state, self._reason = "recovering" if self.machine.applied < self._recover_to else "live", ""
         self.machine.outcomes.resume()
+        return reader
+
+    def _reader_of_the_same_log(self, begin: LogOffset) -> PartitionReader:
+        """A reader that begins where the partition stands. Raises UNAVAILABLE where the log ends before that, CONFLICT where the last applied
+        record is another one now: the log was cut, and written on by somebody who did not know.
+        """
+        log, topic, partition = self._parts.log, self._parts.identity.topic, self._parts.identity.partition
+        applied, (offset, checksum) = self.machine.applied, self.jobs.ledger.tail
+        end = log.end_offset(topic, partition)
+        self.log_is_short = applied > end
+        if self.log_is_short:
+            raise log_cut(topic, partition, end, applied)
+        if not begin <= offset < applied:
+            return log.reader(topic, partition, applied)
+        reader = log.reader(topic, partition, LogOffset(offset))
+        last = reader.read(records_max=1, bytes_max=1, timeout_s=TAIL_S).slice(0, 1)
+        if len(last) and int(last.offsets[0]) == offset and commit.tail_of(last)[1] != checksum:
+            reader.close()
+            raise SedimentError(
+                ErrorKind.CONFLICT,
+                "log_replaced",
+                f"the record of [{topic}] partition {partition} at offset {offset} is not the one that was applied: the log was cut "
+                "and written anew, or is another one; put the log back from a copy, or delete the index and build it anew",
+            )
+        reader.seek(applied)
         return reader
 
     def _close_reader(self) -> None:
@@ -235,6 +262,8 @@ class Worker:
         metrics, parent = self._parts.metrics, propagation.of_batch(batch.headers)
         with self._parts.tracer.span(names.SPAN_APPLY, parent, **self._labels, records=len(batch)):
             applied = self.machine.apply(batch)
+        if len(batch):
+            self.jobs.ledger.tail = commit.tail_of(batch)
         metrics.add(names.APPLIED_RECORDS, applied.records, **self._labels)
         metrics.set(names.APPLIED_OFFSET, self.machine.applied, **self._labels)
         if applied.dead:
@@ -371,3 +400,12 @@ class Worker:
     def _shown_state(self) -> str:
         """``stalled`` where all is well but for the disk, which refuses commits."""
         return "stalled" if self.jobs.commit_error and self._state in {"live", "recovering"} else self._state
+
+
+def log_cut(topic: TopicName, partition: PartitionId, end: LogOffset, stands: LogOffset) -> SedimentError:
+    """What is said of a log that ends before the index: acknowledged records are gone, and offsets would be given out twice."""
+    return unavailable(
+        "log_cut",
+        f"the log of [{topic}] partition {partition} ends at {end}, the index stands at {stands}: acknowledged "
+        "records are gone from the log; put its files back from a copy, or reindex what can still be read here",
+    )

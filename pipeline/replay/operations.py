@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.state import IndexState
-from pipeline.log.ports import Log
+from pipeline.log.ports import Log, Skipped
 from pipeline.materialise.worker import Worker
 from pipeline.replay import directories, history, redrive
 from pipeline.replay.directories import Rebuild
 from pipeline.replay.ports import Event, Job, Redriven
 from pipeline.replay.rebuild import Progress, Start, check_start, run_until
-from pipeline.replay.verify import compare
+from pipeline.replay.verify import compare, lost_text
 from pipeline.replay.window import Limits, WindowLog
 from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
@@ -31,6 +31,11 @@ from schemas.routing import partition_of
 JOBS_KEPT: Final = 64
 DECISION_TIMEOUT_S: Final = 60.0
 _log = logging.getLogger(__name__)
+
+
+Check = Callable[
+    [Worker, Worker], None
+]  # the live one, the other; both stand still. Raises where they may not be swapped
 
 
 class Host(Protocol):
@@ -77,9 +82,18 @@ class Host(Protocol):
         """A worker over another directory and log, which counts by itself."""
         ...
 
-    def swap(self, index: IndexState, partition: PartitionId, worker: Worker, directory: Path) -> None:
-        """Let a rebuilt partition take the live one's place, and drop the old one."""
+    def swap(self, index: IndexState, worker: Worker, directory: Path, check: Check) -> None:
+        """Let a rebuilt partition take the live one's place, unless ``check`` raises, and drop the old one."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Where a rebuild grows, at what rate, and what must hold before it is swapped in."""
+
+    directory: Path
+    limits: Limits
+    check: Check
 
 
 @dataclass(slots=True)
@@ -147,7 +161,7 @@ class ReplayOperations:
         directory = folder / directories.spare_directory(folder, partition)
         directories.link_store(folder / directories.current_directory(folder, partition), directory)
         worker = self._host.make_worker(state, partition, directory, self._host.log, Metrics())
-        self._catch_up_and_swap(state, worker, directory, Limits(), progress)
+        self._catch_up_and_swap(state, worker, Growth(directory, Limits(), lambda _live, _other: None), progress)
         progress.finish("done", "opened again: its disk takes commits")
 
     def _replay(self, state: IndexState, partition: PartitionId, rate: float, progress: Progress) -> None:
@@ -158,13 +172,32 @@ class ReplayOperations:
             directories.note_rebuild(folder, partition, Rebuild(directory.name, rate))
         limits = Limits(rate=rate)
         worker = self._grow(state, partition, directory, limits)
-        self._catch_up_and_swap(state, worker, directory, limits, progress)
+        self._catch_up_and_swap(
+            state, worker, Growth(directory, limits, partial(self._check_nothing_is_lost, state)), progress
+        )
         directories.forget_rebuild(folder, partition)
         progress.finish("done", f"rebuilt from the log: {worker.freshness().documents} documents")
 
-    def _catch_up_and_swap(
-        self, state: IndexState, worker: Worker, directory: Path, limits: Limits, progress: Progress
-    ) -> None:
+    def _lost(self, state: IndexState, partition: PartitionId) -> list[Skipped]:
+        """What was found missing in a partition's log so far; a rebuild has looked at all of it."""
+        skipped = self._host.log.health().skipped
+        found = [one for one in skipped if (one.topic, one.partition) == (state.topic, partition)]
+        return sorted(found, key=lambda one: one.first_offset)
+
+    def _check_nothing_is_lost(self, state: IndexState, live: Worker, rebuilt: Worker) -> None:
+        """Raise CONFLICT where the log has lost records that the live one still has: a rebuild would lose what they held."""
+        lost = self._lost(state, live.view.partition)
+        live.refresh()
+        same = live.view.visible == rebuilt.view.visible and live.freshness().digest == rebuilt.freshness().digest
+        if lost and not same:
+            raise SedimentError(
+                ErrorKind.CONFLICT,
+                "log_damaged",
+                f"{lost_text(lost)}: this index still has what they held, a rebuild would not; put the file back from a copy. "
+                "Nothing was changed",
+            )
+
+    def _catch_up_and_swap(self, state: IndexState, worker: Worker, growth: Growth, progress: Progress) -> None:
         partition = worker.view.partition
 
         def target() -> LogOffset:
@@ -173,12 +206,14 @@ class ReplayOperations:
         try:
             worker.start()
             run_until(worker, target, progress, self._stop)
-            limits.rate = 0
+            growth.limits.rate = 0
             worker.flush()
             run_until(worker, target, progress, self._stop)
-            self._host.swap(state, partition, worker, directory)
+            self._host.swap(state, worker, growth.directory, growth.check)
         except BaseException:
             worker.stop()
+            if all(one.uuid != state.uuid for one in self._host.all_states()):  # deleted meanwhile: so is what grew for it
+                shutil.rmtree(self._host.folder(state), ignore_errors=True)
             raise
 
     def _grow(self, state: IndexState, partition: PartitionId, directory: Path, limits: Limits) -> Worker:
@@ -235,13 +270,14 @@ class ReplayOperations:
             worker.start()
             run_until(worker, lambda: view.visible, progress, self._stop)
             worker.refresh()
-            report = compare(view, worker.view, deep=deep)
+            report = compare(view, worker.view, deep=deep, lost=self._lost(state, partition))
         finally:
             worker.stop(commit_now=False)
             shutil.rmtree(directory, ignore_errors=True)
         outcome = "equal" if report["equal"] else "different"
         self._host.metrics.add(names.VERIFICATIONS, index=state.name, outcome=outcome)
-        progress.finish("done", f"{outcome} at offset {report['offset']}", **report)
+        why = f": {lost_text(lost)}" if not report["equal"] and (lost := self._lost(state, partition)) else ""
+        progress.finish("done", f"{outcome} at offset {report['offset']}{why}", **report)
 
     # ------------------------------------------------------------------ jobs
     def jobs(self, index: IndexName) -> Sequence[Job]:

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from pipeline.catalog.state import IndexState
 from pipeline.log.ports import Log
-from pipeline.materialise.worker import Worker
+from pipeline.materialise.worker import Worker, log_cut
 from pipeline.replay.directories import (
     current_directory,
     link_store,
@@ -25,7 +25,7 @@ from pipeline.replay.directories import (
     spare_directory,
     until_directory,
 )
-from pipeline.replay.operations import Host, ReplayOperations
+from pipeline.replay.operations import Check, Host, ReplayOperations
 from pipeline.rocks.database import HANGING
 from pipeline.telemetry import names
 from schemas.errors import ErrorKind, SedimentError, unavailable
@@ -126,13 +126,13 @@ class Upkeep:
             _log.warning("partition %s of %s cannot be opened again: %s", partition, index.name, error.message)
 
     # ------------------------------------------------------------------ swapping
-    def swap(self, index: IndexState, partition: PartitionId, worker: Worker, directory: Path) -> None:
-        """Let another worker take the live one's place. Where it raises, nothing happened.
+    def swap(self, index: IndexState, worker: Worker, directory: Path, check: Check) -> None:
+        """Let another worker take the live one's place, unless ``check`` of the two raises. Where it raises, nothing happened.
 
         The live one stands still for the moment that the other needs to be where it is: so no offset that somebody was told goes back.
         Its directory goes when the last search that began on it has ended.
         """
-        folder = self._host.folder(index)
+        folder, partition = self._host.folder(index), worker.view.partition
         old, old_directory = self._host.live(index, partition), folder / current_directory(folder, partition)
         with old.exclusive():
             if not worker.outcomes.wait(old.outcomes.applied, SWAP_TIMEOUT_S):
@@ -140,6 +140,7 @@ class Upkeep:
                     "replay_behind", worker.reason or "the rebuild does not keep up with the writes: try again later"
                 )
             worker.refresh()
+            check(old, worker)
             point_to(folder, partition, directory.name)
             self._host.install(index, partition, worker)
             self.quarantined.pop((index.uuid, partition), None)
@@ -163,10 +164,7 @@ def _check_end(worker: Worker, index: IndexState, partition: PartitionId, log: L
     stands: LogOffset = worker.outcomes.applied
     end = log.end_offset(index.topic, partition)
     if stands > end:
-        worker.halt(
-            f"the log of [{index.topic}] partition {partition} ends at {end}, the index stands at {stands}: acknowledged "
-            "records are gone from the log; put its files back from a copy, or reindex what can still be read here"
-        )
+        worker.halt(log_cut(index.topic, partition, end, stands).message)
 
 
 def takes_files(folder: Path, nbytes: int) -> bool:

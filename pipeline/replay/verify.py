@@ -7,11 +7,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.log.ports import Skipped
 from pipeline.segments import digest
 from pipeline.segments.view import PartitionView
 
 U64 = NDArray[np.uint64]
 DOCUMENTS_MAX: Final = 100
+LOST_SHOWN: Final = 5
 Row = tuple[int, int, int, int]
 
 
@@ -24,8 +26,10 @@ class Difference:
     rebuilt: Row | None
 
 
-def compare(live: PartitionView, rebuilt: PartitionView, *, deep: bool) -> dict[str, Any]:
-    """A report: ``equal``, both digests, the buckets and (the first DOCUMENTS_MAX) documents that differ."""
+def compare(live: PartitionView, rebuilt: PartitionView, *, deep: bool, lost: Sequence[Skipped] = ()) -> dict[str, Any]:
+    """A report: ``equal``, both digests, the buckets and (the first DOCUMENTS_MAX) documents that differ, and how many of them for which
+    reason. ``lost``: what is missing in the log that the other one was rebuilt from.
+    """
     assert live.visible == rebuilt.visible, "partitions are compared at one offset"
     one, other = (digest.level_1(_segments(view)) for view in (live, rebuilt))
     level = 1
@@ -43,7 +47,42 @@ def compare(live: PartitionView, rebuilt: PartitionView, *, deep: bool) -> dict[
         "buckets": buckets,
         "differences": [_shown(d) for d in differences[:DOCUMENTS_MAX]],
         "differences_total": len(differences),
+        "reasons": reasons_of(differences, lost),
+        "log_lost": [
+            {"first": one.first_offset, "next": one.next_offset, "file": one.file, "reason": one.reason} for one in lost
+        ],
     }
+
+
+def reasons_of(differences: Sequence[Difference], lost: Sequence[Skipped]) -> dict[str, int]:
+    """How many documents differ for which reason.
+
+    ``log``: the record that wrote (or deleted) them is missing in the log; ``numbers``: only sequence number or version differ, as
+    they do for all that follows a missing record; ``index``: nothing in the log explains it.
+    """
+    found = {"log": 0, "numbers": 0, "index": 0}
+    for one in differences:
+        found[_reason(one, lost)] += 1
+    return found
+
+
+def _reason(one: Difference, lost: Sequence[Skipped]) -> str:
+    live, rebuilt = one.live, one.rebuilt
+    if live is not None and any(gap.first_offset <= live[2] < gap.next_offset for gap in lost):
+        return "log"
+    if live is None and rebuilt is not None and any(gap.next_offset > rebuilt[2] for gap in lost):
+        return "log"  # a later record deleted it, and there is none in the log
+    same = live is not None and rebuilt is not None and live[2:] == rebuilt[2:]
+    return "numbers" if lost and same else "index"
+
+
+def lost_text(lost: Sequence[Skipped]) -> str:
+    """What is missing in a partition's log, in words."""
+    shown = ", ".join(
+        f"{one.first_offset} to {one.next_offset - 1} ({one.file}: {one.reason})" for one in lost[:LOST_SHOWN]
+    )
+    more = f" and {len(lost) - LOST_SHOWN} stretches more" if len(lost) > LOST_SHOWN else ""
+    return f"the log of [{lost[0].topic}] partition {lost[0].partition} has lost offsets {shown}{more}"
 
 
 def differing_documents(

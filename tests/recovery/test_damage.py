@@ -261,6 +261,35 @@ def test_damage_of_the_log_is_reported(
     assert noticed
 
 
+@pytest.mark.slow
+def test_what_the_log_has_lost_is_said_by_verify_and_not_replayed(sound: Sound, tmp_path: Path) -> None:
+    """The index still has it: a verification names the offsets, a replay refuses to lose it, and the index stays as it is."""
+    folder, _ = copy_of(sound, tmp_path)
+    path = max((folder / "log" / "topics").glob("*/0/*.log"), key=lambda one: one.stat().st_size)  # not the control log
+    data = bytearray(path.read_bytes())
+    data[len(data) * 97 // 100] ^= 1
+    path.write_bytes(data)
+    with node_in(folder) as node:
+        before = digests(node)
+        assert before == sound.digests
+        hurt, whole = finished(node, list(node.operations.verify(BOOKS)))
+        assert whole.report["equal"]
+        lost = hurt.report["log_lost"]
+        assert not hurt.report["equal"]
+        assert lost[0]["file"] == str(path)
+        assert 0 < lost[0]["first"] < lost[0]["next"] <= before[0][0]
+        assert hurt.report["reasons"]["index"] == 0
+        assert hurt.report["reasons"]["log"] > 0
+        assert f"has lost offsets {lost[0]['first']} to {lost[0]['next'] - 1}" in hurt.message
+        (job,) = finished(node, list(node.operations.replay(BOOKS, partition=0)))
+        assert job.state == "failed"
+        assert "still has what they held, a rebuild would not" in job.message
+        assert digests(node) == before
+        assert finished(node, list(node.operations.replay(BOOKS, partition=1)))[0].state == "done"
+    with node_in(folder) as node:
+        assert digests(node) == before
+
+
 def read_log(node: Node) -> None:
     """Every record of every partition."""
     topic = node.index_state("books").topic

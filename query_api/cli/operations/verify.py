@@ -56,11 +56,30 @@ def lines(job: Shown) -> list[str]:
         f"  documents  live {documents['live']:,}, rebuilt {documents['rebuilt']:,}",
         f"  buckets  {', '.join(map(str, buckets[:BUCKETS_SHOWN]))}{more}",
     ]
+    found += _explained(report)
     found += [
         f"  {one['id']}: live {_side(one['live'])}; rebuilt {_side(one['rebuilt'])}" for one in report["differences"]
     ]
     left = report["differences_total"] - len(report["differences"])
     return [*found, f"  and {left:,} documents more"] if left > 0 else found
+
+
+def _explained(report: dict[str, Any]) -> list[str]:
+    """Where the log is damaged: what it has lost, and how much of the difference that explains."""
+    lost = report.get("log_lost")
+    if not lost:
+        return []
+    reasons = report["reasons"]
+    found = [
+        f"  the log has lost offsets {one['first']:,} to {one['next'] - 1:,}: {one['file']}: {one['reason']}"
+        for one in lost
+    ]
+    return [
+        *found,
+        f"  {reasons['log']:,} documents come from there: the index is right, and a rebuild would lose them",
+        f"  {reasons['numbers']:,} more differ in sequence number or version only, as all do that follow a lost record",
+        f"  {reasons['index']:,} differ for no reason that is in the log",
+    ]
 
 
 def _side(one: dict[str, Any] | None) -> str:

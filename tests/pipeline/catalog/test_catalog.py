@@ -1,6 +1,7 @@
 """The catalog over a log in memory."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -86,7 +87,10 @@ def test_losers_of_a_race_are_refused_the_same_way_everywhere(catalogs: list[Cat
     fresh.start()
     catalogs[1].propose(PutSettings(winners[0].uuid, {}))  # both have read to the end now
     catalogs[0].propose(PutSettings(winners[0].uuid, {}))
-    assert catalogs[0].state == catalogs[1].state == fresh.state
+    deadline = time.monotonic() + 10
+    while not catalogs[0].state == catalogs[1].state == fresh.state:  # they follow the log, each in its own time
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     fresh.close()
 
 

@@ -7,10 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.catalog.commands import Command, DeleteIndex, PutMapping, PutSettings, decode, encode
+from pipeline.catalog.commands import (
+    AliasAction,
+    ChangeAliases,
+    Command,
+    CreateIndex,
+    DeleteIndex,
+    PutMapping,
+    PutSettings,
+    decode,
+    encode,
+)
 from pipeline.catalog.fold import fold
 from pipeline.catalog.state import CatalogState, IndexState
 from schemas.errors import SedimentError
+from schemas.limits import DELETED_MAX
 from schemas.mapping import FieldType, parse_mapping, render_mapping
 from tests.pipeline.catalog.commands import COMMANDS, LONG, OBJECT, TEXT, add, create, folded
 
@@ -73,9 +84,23 @@ def test_deleting_forgets_everything_of_an_index() -> None:
     )
     assert isinstance(outcomes[1], SedimentError)
     assert outcomes[2] is None
-    assert replace(state, version=0) == CatalogState()
+    assert replace(state, version=0, deleted={}) == CatalogState()
     again, _ = folded(create(uuid="u2"), state=state)
     assert again.indices["books"].uuid == "u2"
+
+
+def test_deleted_indices_are_remembered() -> None:
+    """With their topic's id, up to a number, whichever command took them away."""
+    state = CatalogState()
+    for number in range(DELETED_MAX + 2):
+        state, made = fold(state, CreateIndex("books", f"u{number}", "books", 1, {}, {}, topic_id=f"t{number}"), 0)
+        assert isinstance(made, IndexState)
+        action = AliasAction("remove_index", f"u{number}")
+        state, outcome = fold(state, DeleteIndex(f"u{number}") if number % 2 else ChangeAliases([action]), 0)
+        assert not isinstance(outcome, SedimentError)
+    assert len(state.deleted) == DELETED_MAX
+    assert state.deleted["u1001"].topic_id == "t1001"
+    assert "u1" not in state.deleted
 
 
 def test_explicit_changes_have_versions_and_no_change_has_none() -> None:

@@ -47,15 +47,20 @@ class Decider:
 
 @dataclass
 class Deciders:
-    """The partitions of all indices; a partition in ``away`` has nobody who decides."""
+    """The partitions of all indices; a partition in ``away`` has nobody who decides, one in ``cut`` a log that is not what it was."""
 
     by_partition: dict[int, Decider] = field(default_factory=dict)
     away: set[int] = field(default_factory=set)
+    cut: set[int] = field(default_factory=set)
 
     def decisions(self, index: IndexState, partition: PartitionId) -> Decider:
         if partition in self.away:
             raise unavailable("index_not_served", f"nobody serves partition {partition}")
         return self.by_partition.setdefault(partition, Decider())
+
+    def check_log(self, index: IndexState, partition: PartitionId) -> None:
+        if partition in self.cut:
+            raise unavailable("partition_stopped", f"the log of partition {partition} was cut")
 
 
 class FlakyLog(MemoryLog):

@@ -210,6 +210,44 @@ def test_deleting_takes_the_topic_along(world: World) -> None:
         assert raised.value.code == "index_not_found"
 
 
+def left_over(world: World, monkeypatch: pytest.MonkeyPatch) -> TopicName:
+    """A topic whose index was deleted by a process that ended before it came to the topic."""
+    world.service.create("books", {}, {})
+    topic = TopicName("t.books")
+    world.log.append(
+        topic, PartitionId(0), AppendBatch(ByteColumn.of([b"old"]), ByteColumn.of([b"{}"]), np.zeros(1, np.int64))
+    )
+
+    def end(_name: TopicName) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(world.log, "delete_topic", end)
+        world.service.delete(BOOKS)
+    assert world.log.topic(topic) is not None
+    return topic
+
+
+def test_an_interrupted_deletion_is_finished(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the next start; a topic of that name that somebody made since stays."""
+    topic = left_over(world, monkeypatch)
+    world.service.finish_deletions()
+    assert world.log.topic(topic) is None
+    world.log.create_topic(topic, 3)
+    world.service.finish_deletions()
+    assert world.log.topic(topic) is not None
+
+
+def test_what_an_interrupted_deletion_left_is_not_taken_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new index of that name begins empty."""
+    topic = left_over(world, monkeypatch)
+    made = world.service.create("books", {}, {})
+    info = world.log.topic(topic)
+    assert info is not None
+    assert made.topic_id == info.topic_id
+    assert world.log.end_offset(topic, PartitionId(0)) == 0
+
+
 def test_a_created_index_is_the_proposed_one(world: World) -> None:
     """A process that lost the race hears so, and does not delete the winner's topic."""
     world.log.create_topic(TopicName("t.books"), 2)

@@ -203,6 +203,14 @@ def test_where_nobody_decides_nothing_is_appended(one: World) -> None:
     assert len(keys(one.log, "books")) == 2
 
 
+def test_to_a_log_that_was_cut_nothing_is_appended(one: World) -> None:
+    """Not even by who does not wait for a decision: offsets would be given out twice."""
+    one.deciders.cut = {0}
+    with pytest.raises(SedimentError, match="was cut"):
+        one.write(puts(2), wait=False)
+    assert keys(one.log, "books") == []
+
+
 def test_partitions_fail_each_for_itself(four: World) -> None:
     """Rows of a partition whose append failed carry the error; the others are answered. Where all fail, it is raised."""
     four.log.failing = {1}

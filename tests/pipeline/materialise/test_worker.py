@@ -182,6 +182,48 @@ def test_a_log_trimmed_under_a_reader_stops_it() -> None:
     assert "0" in stopped(made)
 
 
+def on_another_log(made: Partition, records: list[Record]) -> Partition:
+    """The same directory, opened over a log of the same topic with other records."""
+    made.log = SimulatedLog()
+    made.log.put(records)
+    made.crash()
+    return made
+
+
+def test_a_log_that_was_written_anew_stops_it() -> None:
+    """It was cut, and somebody went on where it ended: the last applied record tells, before anything is applied twice."""
+    made = on_another_log(committed(), [*documents(2), *documents(3, 7)])
+    made.step()
+    found = made.worker.freshness()
+    assert (found.state, found.applied) == ("stopped", 3)
+    assert "at offset 2 is not the one that was applied" in found.reason
+    assert len(made.documents()) == 3
+
+
+def test_a_log_that_ends_too_early_is_waited_for() -> None:
+    """A broker may be behind for a moment: nothing is decided, and it goes on when the records are there again."""
+    made = on_another_log(committed(), documents(2))
+    made.step()
+    found = made.worker.freshness()
+    assert (found.state, made.worker.log_is_short) == ("waiting", True)
+    assert "ends at 2, the index stands at 3" in found.reason
+    made.log.put(documents(2, 2))
+    made.step()
+    made.worker.refresh()
+    assert (made.worker.freshness().state, made.worker.log_is_short) == ("live", False)
+    assert len(made.documents()) == 4
+
+
+def test_a_last_record_that_is_gone_says_nothing() -> None:
+    """Trimmed, or damaged and skipped: the index goes on from where it stands."""
+    made = committed()
+    made.log.put(documents(1, 3))
+    made.log.trim(TOPIC, PARTITION, LogOffset(3))
+    made.crash()
+    made.step()
+    assert made.worker.machine.applied == 4
+
+
 def test_a_log_that_is_away_is_waited_for() -> None:
     """State waiting with the reason; refreshes and commits go on; afterwards everything is applied."""
     made = partition(3, policy=Policy(refresh_ms=100, flush_ms=1000, flush_bytes=1 << 40))

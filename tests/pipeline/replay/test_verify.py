@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.replay.verify import DOCUMENTS_MAX, compare
+from pipeline.log.ports import Skipped
+from pipeline.replay.verify import DOCUMENTS_MAX, compare, lost_text
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView, SegmentView
 from tests.pipeline.materialise.model import Record, new_catalog
-from tests.pipeline.materialise.simulation import FoldedCatalog, Partition, SimulatedLog
+from tests.pipeline.materialise.simulation import PARTITION, TOPIC, FoldedCatalog, Partition, SimulatedLog
 
 PROPERTIES = {"s": {"type": "text"}, "n": {"type": "long"}}
 
@@ -49,6 +50,31 @@ def test_equal_however_it_was_applied() -> None:
         assert report["level"] == 1 + deep
         assert report["digest"]["live"] == report["digest"]["rebuilt"]
         assert (report["buckets"], report["differences"], report["offset"]) == ([], [], 40)
+
+
+def gap(first: int, following: int) -> Skipped:
+    """Damage of a log."""
+    return Skipped(TOPIC, PARTITION, "0000.log", 100, 200, first, following, "the checksum is wrong")
+
+
+def test_what_a_log_has_lost_explains_a_difference() -> None:
+    """Documents that were written there, or deleted; those that follow have other numbers; what is left is the index's fault."""
+    whole = [*books(10), Record(b"id-1", None), Record(b"id-2", b'{"n":99}')]
+    live = view_of(whole)
+    lost = [10, 4]  # the deletion, and a document
+    rebuilt = view_of([r for o, r in enumerate(whole) if o not in lost])
+    offsets = [o for o in range(len(whole)) if o not in lost]
+    rebuilt = changed(rebuilt, "offset", lambda _: np.array(offsets, np.int64)[-rebuilt.segments[0].reader.documents :])
+    report = compare(replace(live, visible=rebuilt.visible), rebuilt, deep=False, lost=[gap(4, 5), gap(10, 11)])
+    assert report["reasons"] == {"log": 2, "numbers": 6, "index": 0}, report
+    assert report["log_lost"][0] == {"first": 4, "next": 5, "file": "0000.log", "reason": "the checksum is wrong"}
+    unexplained = compare(replace(live, visible=rebuilt.visible), rebuilt, deep=False)
+    assert unexplained["reasons"] == {"log": 0, "numbers": 0, "index": 8}
+    assert lost_text([gap(4, 5), gap(10, 11)]) == (
+        "the log of [books] partition 0 has lost offsets 4 to 4 (0000.log: the checksum is wrong), "
+        "10 to 10 (0000.log: the checksum is wrong)"
+    )
+    assert lost_text([gap(n, n + 1) for n in range(7)]).endswith(" and 2 stretches more")
 
 
 def differing(live: PartitionView, rebuilt: PartitionView, *, deep: bool = False) -> dict[str, Any]:

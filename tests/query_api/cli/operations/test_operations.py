@@ -185,6 +185,18 @@ def test_verify_names_buckets_and_documents(node: Node, capsys: pytest.CaptureFi
     assert "not compared: no room" in capsys.readouterr().out
 
 
+def test_verify_says_what_the_log_has_lost(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
+    """Offsets, file and reason; and how much of the difference that explains."""
+    lost = {"first": 40, "next": 1060, "file": "log/1.log", "reason": "the checksum of the records is wrong"}
+    node.end = {"report": {**DIFFERENT, "log_lost": [lost], "reasons": {"log": 20, "numbers": 1780, "index": 0}}}
+    assert main(["verify", "a", "--partition", "0"]) == 1
+    out = capsys.readouterr().out
+    assert "the log has lost offsets 40 to 1,059: log/1.log: the checksum of the records is wrong" in out
+    assert "20 documents come from there: the index is right" in out
+    assert "1,780 more differ in sequence number or version only" in out
+    assert "0 differ for no reason that is in the log" in out
+
+
 def test_verify_on_a_directory_waits_until_the_log_is_read(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
     """A partition that has stopped is an error instead."""
     node.near = object()
