@@ -33,6 +33,9 @@ def fetch_hits(
 ) -> Sequence[FetchedHit]:
     """The rows as they are shown, in the order given."""
     fetcher = _Fetcher(view, segments, request, plan, weights)
+    first = hits[0].segment if hits else 0
+    if all(hit.segment == first for hit in hits):
+        return fetcher.of_segment(segments[first], [hit.doc for hit in hits]) if hits else []
     by_segment: dict[int, list[int]] = defaultdict(list)
     for place, hit in enumerate(hits):
         by_segment[hit.segment].append(place)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Any
 
+from msgspec import Struct
+
 from schemas.query import SearchRequest
 from schemas.results import QueryResult, RowHit
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A hit and which result it came from."""
 
     result: int

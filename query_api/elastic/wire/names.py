@@ -80,6 +80,8 @@ class Target:
 def options_of(call: Call, defaults: Options | None = None) -> Options:
     """The options in the URL, over a route's defaults."""
     base = defaults or Options()
+    if not call.parameters:
+        return base
     flags = replace(
         base,
         ignore_unavailable=call.flag("ignore_unavailable", base.ignore_unavailable),
