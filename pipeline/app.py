@@ -31,6 +31,7 @@ from pipeline.materialise.parts import WorkerParts
 from pipeline.materialise.state import Policy
 from pipeline.materialise.worker import Worker
 from pipeline.replay.operations import Check, ReplayOperations
+from pipeline.replay.past import mapping_before, state_before
 from pipeline.replay.sample import Sampler
 from pipeline.replay.upkeep import Upkeep
 from pipeline.replay.window import PastLog, parse_until
@@ -44,7 +45,8 @@ from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
 from schemas.errors import ErrorKind, SedimentError, not_found, unavailable
-from schemas.ids import PartitionId, TopicName
+from schemas.ids import IndexName, PartitionId, TopicName
+from schemas.mapping import IndexMapping
 from schemas.settings import ServeSettings
 
 SERVING_TIMEOUT_S = 60.0
@@ -116,7 +118,9 @@ class Node:
     def start(self) -> None:
         """Read the control log and open every partition."""
         self.catalog.start()
-        if not self.past:
+        if self.past:
+            self.catalog.show(self._catalog_as_it_was)
+        else:
             self._finish_deletions()
         self._place(CatalogState(), self.catalog.state)
         self.catalog.listen(lambda before, after: self._later(before, after))
@@ -270,7 +274,22 @@ class Node:
             bind=lambda fields, offset: self.catalog.bind(uuid, fields, partition, offset),
             at_version=lambda version: self.catalog.mapping_at(uuid, version),
             refused=lambda: self.catalog.refused(uuid, partition),
+            shown=partial(self._as_it_was, uuid) if self.past else lambda mapping, _version: mapping,
         )
+
+    def _as_it_was(self, uuid: str, mapping: IndexMapping, version: int) -> IndexMapping:
+        """A partition's mapping as it was where it is shown; the catalog knows the fields that came later."""
+        index = next((i for i in self.catalog.state.indices.values() if i.uuid == uuid), None)
+        if index is None or all((index.topic, PartitionId(p)) not in self.past for p in range(index.partitions)):
+            return mapping
+        return mapping_before(index, self.catalog.mapping_at(uuid, version), mapping, self.past)
+
+    def _catalog_as_it_was(self, state: CatalogState) -> CatalogState:
+        def mappings(name: IndexName) -> list[tuple[int, IndexMapping]]:
+            served = self._served.get(state.indices[name].uuid)
+            return [(w.view.schema_version, w.view.mapping) for w in served.workers] if served is not None else []
+
+        return state_before(state, self.past, mappings)
 
     def _adopt(self, index: IndexState) -> None:
         served = self._served[index.uuid]

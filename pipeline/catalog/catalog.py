@@ -39,6 +39,7 @@ class Catalog:
         self._clock_ms = clock_ms
         self._topic = topic
         self._state = CatalogState()
+        self._shown: Callable[[CatalogState], CatalogState] = lambda state: state
         self._offset = LogOffset(0)
         self._outcomes: dict[int, Outcome] = {}
         self._changed = threading.Condition()
@@ -78,16 +79,20 @@ class Catalog:
 
     @property
     def state(self) -> CatalogState:
-        """The newest state."""
-        return self._state
+        """The newest state, as it is shown."""
+        return self._shown(self._state)
+
+    def show(self, shown: Callable[[CatalogState], CatalogState]) -> None:
+        """Let whoever looks at indices see them so. What workers ask (``bind``, ``mapping_at``) stays as it is."""
+        self._shown = shown
 
     def index(self, name: str) -> IndexState | None:
         """One index, or None."""
-        return self._state.indices.get(name)
+        return self.state.indices.get(name)
 
     def indices(self) -> Sequence[IndexState]:
         """All indices by name."""
-        return sorted(self._state.indices.values(), key=lambda i: i.name)
+        return sorted(self.state.indices.values(), key=lambda i: i.name)
 
     def mapping_at(self, uuid: str, version: int) -> IndexMapping | None:
         """The mapping that an explicit schema version means, or None."""

@@ -197,6 +197,7 @@ def _add_fields(state: CatalogState, command: AddFields) -> tuple[CatalogState, 
         mapping=index.mapping.with_fields(added),
         schema_version=SchemaVersion(index.schema_version + 1),
         born={**index.born, **added},
+        found_at={**index.found_at, **dict.fromkeys(added, (command.partition, command.offset))},
     )
     return replace(state, indices={**state.indices, index.name: changed}), changed
 

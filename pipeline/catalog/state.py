@@ -29,6 +29,7 @@ class IndexState:
 
     ``born`` has every field as it was first defined: what a record that meets the field before any marker is indexed with, today
     and in every replay, whatever later changes of the mapping say. ``closed``: the REST side neither reads nor writes it.
+    ``found_at``: where a dynamic field was found first, (partition, offset).
     """
 
     name: IndexName
@@ -44,6 +45,7 @@ class IndexState:
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     closed: bool = False
     topic_id: str = ""
+    found_at: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def setting(self, name: str, default: str) -> str:
         """A setting as text."""

@@ -52,11 +52,13 @@ class Schema:
 
     ``bind`` proposes new fields found at an offset and returns the index's fields as they were first defined; it raises INVALID
     when they were refused for good. ``refused`` are the proposals that were, by offset: in a replay the same records are refused again.
+    ``shown``: a mapping at an explicit version as searches are to see it.
     """
 
     bind: Callable[[Mapping[str, Mapping[str, object]], int], IndexMapping]
     at_version: Callable[[int], IndexMapping | None]
     refused: Callable[[], Mapping[int, Refusal]]
+    shown: Callable[[IndexMapping, int], IndexMapping] = lambda mapping, _version: mapping
 
 
 @dataclass(frozen=True, slots=True)

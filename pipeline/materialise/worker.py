@@ -325,7 +325,7 @@ class Worker:
             partition=self._parts.identity.partition,
             visible=self.machine.applied,
             schema_version=self.machine.schema_version,
-            mapping=self.machine.mapping,
+            mapping=self._parts.schema.shown(self.machine.mapping, self.machine.schema_version),
             segments=segments.views(),
             digest=self.machine.digest.copy() if segments is self.machine.segments else None,
         )

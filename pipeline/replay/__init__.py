@@ -4,6 +4,7 @@
 ``operations`` — the use cases: jobs in threads, resumable
 ``window`` — a log up to an offset, at a rate; the past
 ``upkeep`` — directories opened, put aside, swapped, reopened
+``past`` — the mapping as it was
 ``directories`` — where a partition lies, which directory is the live one
 ``rebuild`` — grow a partition from its log, with progress
 ``verify`` — compare two partitions at one offset, and name the documents that differ

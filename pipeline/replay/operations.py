@@ -212,7 +212,9 @@ class ReplayOperations:
             self._host.swap(state, worker, growth.directory, growth.check)
         except BaseException:
             worker.stop()
-            if all(one.uuid != state.uuid for one in self._host.all_states()):  # deleted meanwhile: so is what grew for it
+            if all(
+                one.uuid != state.uuid for one in self._host.all_states()
+            ):  # deleted meanwhile: so is what grew for it
                 shutil.rmtree(self._host.folder(state), ignore_errors=True)
             raise
 
