@@ -143,6 +143,7 @@ class Upkeep:
             check(old, worker)
             point_to(folder, partition, directory.name)
             self._host.install(index, partition, worker)
+            old.outcomes.hand_to(worker.outcomes)
             self.quarantined.pop((index.uuid, partition), None)
         worker.measure(self._host.metrics)
         old.leave(partial(shutil.rmtree, old_directory, ignore_errors=True))

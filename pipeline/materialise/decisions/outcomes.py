@@ -5,6 +5,7 @@ errors among them are part of the committed state. One worker writes; readers ta
 """
 
 import threading
+import time
 from collections.abc import Mapping
 
 import msgspec
@@ -33,6 +34,7 @@ class Outcomes:
         self._errors: dict[int, WriteError] = {}
         self._applied = LogOffset(0)
         self._stopped: str | None = None
+        self._successor: Outcomes | None = None
         self._changed = threading.Condition()
 
     @property
@@ -70,14 +72,27 @@ class Outcomes:
         with self._changed:
             self._stopped = None
 
+    def hand_to(self, successor: "Outcomes") -> None:
+        """Another worker has taken this one's place: who waits here, or asks, is answered there."""
+        with self._changed:
+            self._successor = successor
+            self._changed.notify_all()
+
     def wait(self, below: LogOffset, timeout_s: float) -> bool:
         """Wait until everything below an offset is decided; False when it was not in time or the partition stopped."""
+        deadline = time.monotonic() + timeout_s
         with self._changed:
-            self._changed.wait_for(lambda: self._applied >= below or self._stopped is not None, timeout_s)
-            return self._applied >= below
+            self._changed.wait_for(
+                lambda: self._applied >= below or self._stopped is not None or self._successor is not None, timeout_s
+            )
+            if self._applied >= below or self._successor is None:
+                return self._applied >= below
+        return self._successor.wait(below, max(0.0, deadline - time.monotonic()))
 
     def of(self, offsets: I64) -> tuple[U8, I64, I64, dict[int, WriteError]]:
         """(results, sequence numbers, versions, errors by offset) of the given offsets; 0 (pending) where unknown."""
+        if self._successor is not None:
+            return self._successor.of(offsets)
         with self._changed:
             slots = offsets % self._capacity
             known = self._offset[slots] == offsets

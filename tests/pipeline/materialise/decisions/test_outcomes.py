@@ -88,3 +88,18 @@ def test_waiting_ends_when_decided_or_stopped_or_late() -> None:
     assert found == [True, False]
     made.resume()
     assert not made.wait(LogOffset(7), 0.01)
+
+
+def test_a_successor_answers_who_waits() -> None:
+    """Who waited for an offset, or asks for its outcome, hears it from the worker that took the place."""
+    old, new = Outcomes(), Outcomes()
+    heard: list[bool] = []
+    waiting = threading.Thread(target=lambda: heard.append(old.wait(LogOffset(1), 10)))
+    waiting.start()
+    old.hand_to(new)
+    new.add(np.array([0]), np.array([1], np.uint8), np.array([7]), np.array([3]), {})
+    new.advance(LogOffset(1))
+    waiting.join()
+    assert heard == [True]
+    results, seq_nos, versions, errors = old.of(np.array([0]))
+    assert (results.tolist(), seq_nos.tolist(), versions.tolist(), errors) == ([1], [7], [3], {})
