@@ -12,7 +12,7 @@ from bench.corpus import FOLDER
 from bench.rounds import settle
 from query_api.cli.serve import use_kernels
 
-NAMES = ("ingest", "search", "opensearch", "visible", "memory", "profile")
+NAMES = ("ingest", "search", "opensearch", "busy", "visible", "memory", "profile")
 HELP = {
     "corpus": "auto, commits, demo, or an NDJSON file (its fields are inferred)",
     "documents": "size; the corpus is cut, or repeated under new ids",
@@ -27,6 +27,7 @@ HELP = {
     "merged": "search one segment a side",
     "http": "also over HTTP",
     "lucene": "Lucene beside it, if `make lucene` has been here",
+    "seconds": "how long each part is timed",
     "totals": "count all hits",
     "probes": "single writes timed",
     "clients": "connections that send _bulk requests",
