@@ -92,7 +92,9 @@ class Node:
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self.catalog = Catalog(self.log, wall_clock_ms, TopicName(settings.log.topic_prefix + CONTROL_TOPIC))
-        self.in_flight = InFlight(settings.memory.writes_bytes)
+        self.in_flight = InFlight(
+            settings.memory.writes_bytes, lambda: metrics.add(names.INGEST_REFUSED, reason="in_flight")
+        )
         self.indices = IndexService(
             IndicesParts(
                 log=self.log,

@@ -1,7 +1,7 @@
 """Refuse early: how many bytes of writes are on their way, and the bound above which more are refused."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from schemas.errors import ErrorKind, SedimentError
@@ -10,10 +10,11 @@ RETRY_AFTER_S = 1
 
 
 class InFlight:
-    """Counts bytes between a request's arrival and its answer. Thread-safe."""
+    """Counts bytes between a request's arrival and its answer. Thread-safe. ``refused`` is called for each request that is too much."""
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, refused: Callable[[], None] = lambda: None) -> None:
         self._bytes_max = bytes_max
+        self._refused = refused
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -29,6 +30,7 @@ class InFlight:
         """
         with self._lock:
             if self._bytes and self._bytes + size > self._bytes_max:
+                self._refused()
                 raise SedimentError(
                     ErrorKind.OVERLOADED,
                     "es_rejected_execution",

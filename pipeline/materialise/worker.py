@@ -144,10 +144,20 @@ class Worker:
         self.jobs.measure(metrics)
 
     def _run(self) -> None:
-        while not self._stopping.is_set() and not self._halted:
-            if not self.step():
-                self._stopping.wait(RETRY_S)
+        with self._parts.tracer.span(names.SPAN_RECOVER, None, **self._labels):
+            while self._state != "live" and self._go_on():
+                pass
+        while self._go_on():
+            pass
         self._close_reader()
+
+    def _go_on(self) -> bool:
+        """One step; whether there may be another."""
+        if self._stopping.is_set() or self._halted:
+            return False
+        if not self.step():
+            self._stopping.wait(RETRY_S)
+        return True
 
     def step(self) -> bool:
         """Read once, apply, and do what is due; False where the log or the catalog is away: try again after a while."""

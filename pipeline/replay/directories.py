@@ -5,7 +5,7 @@
              0.current       names the live one, where that is not the first
              0.replay.json   the rebuild that runs or was interrupted: its directory and rate
              0.verify        where a verification builds; gone with it
-             0.until-900     the partition as it was before an offset
+             0.until-900     the partition as it was before an offset: to be looked at, and to replay from
              0.damaged-…     put aside: for whoever wants to know why; nobody reads it
 
 RocksDB keeps its files by path, so a directory keeps its name when it becomes the live one: the pointer changes, atomically. Whatever a
@@ -76,6 +76,13 @@ def link_store(source: Path, target: Path) -> None:
 def until_directory(partition: int, until: int) -> str:
     """Where a partition is kept as it was before an offset."""
     return f"{partition}.until-{until}"
+
+
+def kept_states(folder: Path, partition: int) -> list[int]:
+    """Offsets at which a partition was kept as it was, ascending."""
+    prefix = until_directory(partition, 0)[:-1]
+    found = [path.name.removeprefix(prefix) for path in folder.glob(f"{prefix}*") if path.is_dir()]
+    return sorted(int(one) for one in found if one.isdigit())
 
 
 def rebuild_of(folder: Path, partition: int) -> Rebuild | None:

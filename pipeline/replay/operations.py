@@ -18,7 +18,7 @@ from pipeline.materialise.worker import Worker
 from pipeline.replay import directories, history, redrive
 from pipeline.replay.directories import Rebuild
 from pipeline.replay.ports import Event, Job, Redriven
-from pipeline.replay.rebuild import Progress, Start, check_start, run_until
+from pipeline.replay.rebuild import Progress, Start, check_offset, run_until, starting_point
 from pipeline.replay.verify import compare, lost_text
 from pipeline.replay.window import Limits, WindowLog
 from pipeline.telemetry import names
@@ -130,19 +130,31 @@ class ReplayOperations:
         from_timestamp_ms: int | None = None,
         rate: float = 0,
     ) -> Sequence[Job]:
-        """Rebuild partitions beside the live ones and swap them in when they have caught up."""
+        """Rebuild partitions beside the live ones and swap them in when they have caught up.
+
+        Everything from the given offset or time on is read and decided again; it begins at the newest kept state not after it.
+        """
         state = self._host.index_state(index)
         wanted = self._partitions(state, partition)
         start = Start(from_offset, from_timestamp_ms)
-        folder = self._host.folder(state)
         for one in wanted:
             if (state.topic, one) in self._host.past:
                 raise illegal_argument(
                     "this process shows the index as it was (log.until): replay it where it is served"
                 )
-            if directories.rebuild_of(folder, one) is None:
-                check_start(self._host.log, state.topic, one, start, LogOffset(0))
-        return [self._begin("replay", state, one, partial(self._replay, state, one, rate)) for one in wanted]
+        begins = [self._starting_point(state, one, start) for one in wanted]
+        return [
+            self._begin("replay", state, one, partial(self._replay, state, one, rate, begin), begin)
+            for one, begin in zip(wanted, begins, strict=True)
+        ]
+
+    def _starting_point(self, state: IndexState, partition: PartitionId, start: Start) -> LogOffset:
+        """Where a replay begins; one that was interrupted goes on where it stood."""
+        folder = self._host.folder(state)
+        if directories.rebuild_of(folder, partition) is not None:
+            return self._host.log.begin_offset(state.topic, partition)
+        kept = directories.kept_states(folder, partition)
+        return starting_point(self._host.log, state.topic, partition, start, kept)
 
     def resume(self) -> None:
         """Go on with the replays that the last process left."""
@@ -150,11 +162,13 @@ class ReplayOperations:
             for one in self._partitions(state, None):
                 rebuild = directories.rebuild_of(self._host.folder(state), one)
                 if rebuild is not None:
-                    self._begin("replay", state, one, partial(self._replay, state, one, rebuild.rate))
+                    begin = self._host.log.begin_offset(state.topic, one)
+                    self._begin("replay", state, one, partial(self._replay, state, one, rebuild.rate, begin), begin)
 
     def reopen(self, state: IndexState, partition: PartitionId) -> Job:
         """Open a partition once more in another directory that shares its files, and swap it in: its store takes no commits any more."""
-        return self._begin("reopen", state, partition, partial(self._reopen, state, partition))
+        begin = self._host.live(state, partition).jobs.durable
+        return self._begin("reopen", state, partition, partial(self._reopen, state, partition), begin)
 
     def _reopen(self, state: IndexState, partition: PartitionId, progress: Progress) -> None:
         folder = self._host.folder(state)
@@ -164,11 +178,15 @@ class ReplayOperations:
         self._catch_up_and_swap(state, worker, Growth(directory, Limits(), lambda _live, _other: None), progress)
         progress.finish("done", "opened again: its disk takes commits")
 
-    def _replay(self, state: IndexState, partition: PartitionId, rate: float, progress: Progress) -> None:
+    def _replay(
+        self, state: IndexState, partition: PartitionId, rate: float, begin: LogOffset, progress: Progress
+    ) -> None:
         folder = self._host.folder(state)
         directory = folder / directories.spare_directory(folder, partition)
         if directories.rebuild_of(folder, partition) is None:
             shutil.rmtree(directory, ignore_errors=True)
+            if begin in directories.kept_states(folder, partition):
+                directories.link_store(folder / directories.until_directory(partition, begin), directory)
             directories.note_rebuild(folder, partition, Rebuild(directory.name, rate))
         limits = Limits(rate=rate)
         worker = self._grow(state, partition, directory, limits)
@@ -176,7 +194,9 @@ class ReplayOperations:
             state, worker, Growth(directory, limits, partial(self._check_nothing_is_lost, state)), progress
         )
         directories.forget_rebuild(folder, partition)
-        progress.finish("done", f"rebuilt from the log: {worker.freshness().documents} documents")
+        progress.finish(
+            "done", f"rebuilt from the log, from offset {begin} on: {worker.freshness().documents} documents"
+        )
 
     def _lost(self, state: IndexState, partition: PartitionId) -> list[Skipped]:
         """What was found missing in a partition's log so far; a rebuild has looked at all of it."""
@@ -236,8 +256,8 @@ class ReplayOperations:
         """
         state = self._host.index_state(index)
         number = self._partitions(state, partition)[0]
-        check_start(self._host.log, state.topic, number, Start(until), LogOffset(until))
-        check_start(self._host.log, state.topic, number, Start(), LogOffset(0))
+        check_offset(self._host.log, state.topic, number, until)
+        starting_point(self._host.log, state.topic, number, Start())
         end = LogOffset(until)
         directory = self._host.folder(state) / directories.until_directory(number, until)
         worker = self._grow(state, number, directory, Limits(until=end))
@@ -258,8 +278,9 @@ class ReplayOperations:
         state = self._host.index_state(index)
         wanted = self._partitions(state, partition)
         for one in wanted:
-            check_start(self._host.log, state.topic, one, Start(), LogOffset(0))
-        return [self._begin("verify", state, one, partial(self._verify, state, one, deep)) for one in wanted]
+            starting_point(self._host.log, state.topic, one, Start())
+        begin = LogOffset(0)
+        return [self._begin("verify", state, one, partial(self._verify, state, one, deep), begin) for one in wanted]
 
     def _verify(self, state: IndexState, partition: PartitionId, deep: bool, progress: Progress) -> None:
         directory = self._host.folder(state) / f"{partition}{directories.VERIFY}"
@@ -286,7 +307,9 @@ class ReplayOperations:
         """Running and recent jobs of an index, newest first."""
         return [one.progress.job for one in reversed(self._jobs) if one.progress.job.index == index]
 
-    def _begin(self, kind: str, state: IndexState, partition: PartitionId, run: Callable[[Progress], None]) -> Job:
+    def _begin(
+        self, kind: str, state: IndexState, partition: PartitionId, run: Callable[[Progress], None], begin: LogOffset
+    ) -> Job:
         with self._lock:
             for one in self._jobs:
                 job = one.progress.job
@@ -295,7 +318,6 @@ class ReplayOperations:
                 ):
                     return job
             self._counter += 1
-            begin = int(self._host.log.begin_offset(state.topic, partition))
             end = int(self._host.log.end_offset(state.topic, partition))
             identity = f"{kind}-{state.name}-{partition}-{self._counter}"
             now = self._clock_ms()

@@ -68,7 +68,8 @@ class Operations(Protocol):
         rate: float = 0,
     ) -> Sequence[Job]:
         """Rebuild partitions (None: all) beside the live ones and swap them in when they have caught up. Returns at once; a replay that is
-        running or was interrupted goes on. ``rate``: records a second and partition, 0 unbounded.
+        running or was interrupted goes on. ``rate``: records a second and partition, 0 unbounded. All from the offset (or the first
+        record as new as the timestamp) on is decided again, beginning at the newest kept state not after it.
         """
         ...
 

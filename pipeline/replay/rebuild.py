@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,14 +24,24 @@ class Start:
     timestamp_ms: int | None = None
 
 
-def check_start(log: Log, topic: TopicName, partition: PartitionId, start: Start, stands_at: LogOffset) -> None:
-    """Raise INVALID, with what would be possible, for a replay that cannot give the same index.
+def check_offset(log: Log, topic: TopicName, partition: PartitionId, offset: int) -> None:
+    """Raise INVALID for an offset that the log does not have."""
+    begin, end = log.begin_offset(topic, partition), log.end_offset(topic, partition)
+    if not begin <= offset <= end:
+        raise illegal_argument(
+            f"offset {offset} is not in the log of [{topic}] partition {partition}: it has {begin} to {end}"
+        )
 
-    An index at N is a function of the log from its beginning, or of a directory at S and the log from S: so a replay begins where the
-    directory stands (0 for an empty one), and the log must still reach back there.
+
+def starting_point(
+    log: Log, topic: TopicName, partition: PartitionId, start: Start, kept: Sequence[int] = ()
+) -> LogOffset:
+    """Where a replay begins that is to decide everything from ``start`` on: at the newest state not after it, with nothing asked at 0.
+
+    An index at N is a function of a state at S and the log from S on. States there are at 0, where nothing is indexed, and at each offset of
+    ``kept``; one is of use as long as the log still reaches back to it. Raises INVALID, with what would be possible, where there is none.
     """
     begin = log.begin_offset(topic, partition)
-    end = log.end_offset(topic, partition)
     offset = start.offset
     if start.timestamp_ms is not None:
         offset = log.offset_at(topic, partition, start.timestamp_ms)
@@ -39,20 +49,19 @@ def check_start(log: Log, topic: TopicName, partition: PartitionId, start: Start
             raise illegal_argument(
                 f"no record of [{topic}] partition {partition} is as new as timestamp {start.timestamp_ms}"
             )
-    if offset is not None and not begin <= offset <= end:
-        raise illegal_argument(
-            f"offset {offset} is not in the log of [{topic}] partition {partition}: it has {begin} to {end}"
-        )
-    if begin > stands_at:
-        raise illegal_argument(
-            f"the log of [{topic}] partition {partition} begins at {begin}, the directory stands at {stands_at}: what lies between "
-            f"is gone, so the index cannot be built again from it; a snapshot at {begin} or later would do"
-        )
-    if offset is not None and offset != stands_at and not (offset <= begin and stands_at <= begin):
-        raise illegal_argument(
-            f"a replay from {offset} needs an index that stands at {offset}; this directory stands at {stands_at}, so it can begin "
-            f"at {stands_at} only: leave the offset out"
-        )
+    if offset is not None:
+        check_offset(log, topic, partition, offset)
+    states = sorted({one for one in (0, *kept) if one >= begin})
+    fit = [one for one in states if one <= (offset or 0)]
+    if fit:
+        return LogOffset(fit[-1])
+    possible = (
+        f"it could begin at a state that was kept: at {', '.join(map(str, states))}" if states else "no state was kept"
+    )
+    raise illegal_argument(
+        f"the log of [{topic}] partition {partition} begins at {begin}: what lies before is gone, so the index cannot be built again "
+        f"from its beginning{'' if offset is None else f', nor from {offset}'}; {possible}"
+    )
 
 
 class Progress:

@@ -127,7 +127,7 @@ INGEST_REFUSED = Counter(
     name="sediment_ingest_refused_total",
     unit="requests",
     labels=("reason",),
-    meaning="write requests refused for backpressure: in_flight, tenant, lag",
+    meaning="write requests refused for backpressure: in_flight (too many bytes of other writes are on their way)",
 )
 DEAD_LETTERS = Counter(
     name="sediment_dead_letters_total",

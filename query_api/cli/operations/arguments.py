@@ -17,11 +17,17 @@ def declare_replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("index", metavar="INDEX")
     parser.add_argument("--partition", type=int, metavar="P", help="one partition only")
     begin = parser.add_mutually_exclusive_group()
-    begin.add_argument("--from", dest="begin", type=int, metavar="OFFSET", help="begin at this offset")
+    begin.add_argument(
+        "--from",
+        dest="begin",
+        type=int,
+        metavar="OFFSET",
+        help="decide all from this offset on again, from a kept state not after it",
+    )
     begin.add_argument(
         "--from-timestamp",
         metavar="T",
-        help="begin at the first record of this time: a date, or milliseconds since 1970",
+        help="the same from the first record of this time: a date, or milliseconds since 1970",
     )
     parser.add_argument(
         "--until", type=int, metavar="OFFSET", help="with --data: the index as it was before this offset"

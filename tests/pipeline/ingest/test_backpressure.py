@@ -28,3 +28,15 @@ def test_a_request_larger_than_the_bound_is_admitted_alone() -> None:
         pytest.fail("admitted")
     with gate.admit(1), pytest.raises(SedimentError), gate.admit(500):
         pytest.fail("admitted")
+
+
+def test_what_is_refused_is_counted() -> None:
+    """Once a request, and not what is admitted."""
+    refused: list[int] = []
+    gate = InFlight(100, lambda: refused.append(1))
+    with gate.admit(100):
+        assert refused == []
+        for _ in range(2):
+            with pytest.raises(SedimentError), gate.admit(1):
+                pytest.fail("admitted")
+    assert refused == [1, 1]

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from typing_extensions import override
 
 from pipeline.materialise.merge_policy import FAN_IN
@@ -17,6 +20,7 @@ from pipeline.materialise.worker import RETRY_S, Worker
 from pipeline.rocks.memory import Disk, Faults, MemoryStore
 from pipeline.segments.chunks.keys import MANIFEST_KEY
 from pipeline.segments.manifest import FRAME_BYTES, MANIFEST_MAGIC, frame
+from pipeline.telemetry.tracing import Tracer
 from schemas.errors import ErrorKind, SedimentError
 from schemas.ids import LogOffset
 from tests.pipeline.materialise.model import Record, new_catalog
@@ -426,3 +430,20 @@ def test_stopping_makes_everything_durable(running: tuple[Partition, Worker]) ->
     assert made.worker.freshness().durable == 7
     assert len(made.documents()) == 7
     assert Disk() != made.disk
+
+
+def test_catching_up_is_a_span() -> None:
+    """From the start until the end that the log had then."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    made = partition(5)
+    made.worker._parts = replace(made.worker._parts, tracer=Tracer(provider))
+    made.worker.start()
+    deadline = time.monotonic() + 10
+    while not (found := [s for s in exporter.get_finished_spans() if s.name == "materialise.recover"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert made.worker.state == "live"
+    assert dict(found[0].attributes or {}) == {"index": "books", "partition": "0"}
+    made.worker.stop(commit_now=False)

@@ -1,10 +1,12 @@
 """Where a replay may begin, and how far it is."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from pipeline.log.memory import MemoryLog
 from pipeline.replay.ports import Job
-from pipeline.replay.rebuild import Progress, Start, check_start
+from pipeline.replay.rebuild import Progress, Start, starting_point
 from schemas.errors import ErrorKind, SedimentError
 from schemas.ids import LogOffset
 from tests.pipeline.replay.test_window import P, T, batch_of, log_of
@@ -18,10 +20,15 @@ def trimmed() -> MemoryLog:
     return log
 
 
-def refused(log: MemoryLog, start: Start, stands_at: int = 0) -> str:
+def begins(log: MemoryLog, start: Start, kept: Sequence[int] = ()) -> int:
+    """Where a replay begins."""
+    return starting_point(log, T, P, start, kept)
+
+
+def refused(log: MemoryLog, start: Start, kept: Sequence[int] = ()) -> str:
     """The sentence."""
     with pytest.raises(SedimentError) as raised:
-        check_start(log, T, P, start, LogOffset(stands_at))
+        begins(log, start, kept)
     assert raised.value.kind is ErrorKind.INVALID
     return raised.value.message
 
@@ -29,7 +36,7 @@ def refused(log: MemoryLog, start: Start, stands_at: int = 0) -> str:
 @pytest.mark.parametrize("start", [Start(), Start(offset=0), Start(timestamp_ms=0), Start(timestamp_ms=-5)])
 def test_a_whole_log_can_be_replayed(start: Start) -> None:
     """From the beginning, however that is said; a timestamp before everything is the beginning."""
-    check_start(log_of(20), T, P, start, LogOffset(0))
+    assert begins(log_of(20), start, [5]) == 0
 
 
 def test_an_offset_below_the_beginning() -> None:
@@ -47,20 +54,23 @@ def test_a_timestamp_after_everything() -> None:
     assert "as new as timestamp 99" in refused(log_of(20), Start(timestamp_ms=99))
 
 
-@pytest.mark.parametrize("start", [Start(), Start(offset=10), Start(timestamp_ms=0)])
-def test_a_log_that_no_longer_reaches_back(start: Start) -> None:
-    """It says from where a snapshot would do; a directory that stands there may go on."""
-    message = refused(trimmed(), start)
-    assert "begins at 10" in message
-    assert "a snapshot at 10 or later would do" in message
-    check_start(trimmed(), T, P, Start(), LogOffset(10))
-    check_start(trimmed(), T, P, Start(), LogOffset(15))
+@pytest.mark.parametrize(("asked", "begin"), [(0, 0), (4, 0), (5, 5), (11, 5), (12, 12), (20, 12)])
+def test_from_the_newest_kept_state_not_after_it(asked: int, begin: int) -> None:
+    """What lies before an offset is needed, too: a kept state has it, at worst the empty one."""
+    assert begins(log_of(20), Start(offset=asked), [12, 5]) == begin
+    assert begins(log_of(20), Start(offset=asked)) == 0
 
 
-def test_from_the_middle_of_an_empty_directory() -> None:
-    """What lies before the offset would be missing."""
-    assert "leave the offset out" in refused(log_of(20), Start(offset=7))
-    check_start(log_of(20), T, P, Start(offset=7), LogOffset(7))
+def test_a_log_that_no_longer_reaches_back() -> None:
+    """It says from where it could: from a kept state that the log reaches back to."""
+    assert refused(trimmed(), Start()) == (
+        "the log of [books] partition 0 begins at 10: what lies before is gone, so the index cannot be built again from its beginning; "
+        "no state was kept"
+    )
+    assert refused(trimmed(), Start(offset=11), [3, 12, 15]).endswith(
+        ", nor from 11; it could begin at a state that was kept: at 12, 15"
+    )
+    assert begins(trimmed(), Start(offset=13), [3, 12, 15]) == 12
 
 
 def test_progress() -> None:

@@ -132,6 +132,18 @@ def test_a_partition_whose_disk_refuses_stops_taking_records(tmp_path: Path, mon
         assert worker.outcomes.applied == stands + 1
 
 
+def test_refused_writes_are_counted(tmp_path: Path) -> None:
+    """A node's metric says why."""
+    with node_in(tmp_path) as node:
+        with (
+            node.in_flight.admit(node.settings.memory.writes_bytes),
+            pytest.raises(SedimentError),
+            node.in_flight.admit(1),
+        ):
+            pytest.fail("admitted")
+        assert b'sediment_ingest_refused_total{reason="in_flight"} 1.0' in node.metrics.exposition()
+
+
 def test_a_disk_that_takes_files(tmp_path: Path) -> None:
     """With room, made durable, nothing left over."""
     assert upkeep.takes_files(tmp_path, 0)
