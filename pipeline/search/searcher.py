@@ -30,11 +30,9 @@ from pipeline.search.queries.plan import (
     Constant,
     Context,
     Everything,
-    NumberSet,
     Plan,
-    TermSet,
-    children_of,
-    expanding_leaves,
+    Survey,
+    survey,
 )
 from pipeline.search.queries.selection import Matches, Selection, constant
 from pipeline.search.queries.tables import Tables
@@ -83,6 +81,7 @@ class Prepared:
     node: Node  # held, so that its identity stays its own
     now_ms: int
     plan: Plan
+    survey: Survey
     statistics: Statistics | None = None
     bound: Bound | None = None
 
@@ -111,6 +110,7 @@ class Searcher:
         self._plans: dict[int, Prepared] = {}
         self._in_order, self._ordered = in_order(self._segments)
         self._tables = Tables(self._in_order)
+        self._documents = view.documents
         self._scales = Scales(view.mapping)
 
     @property
@@ -137,8 +137,9 @@ class Searcher:
         kept = self._plans.get(id(node))
         if kept is not None and kept.node is node and kept.now_ms == now_ms:
             return kept
-        prepared = Prepared(node, now_ms, compile_query(node, Context(self.view.mapping, self.view.index, now_ms)))
-        if len(self._plans) >= (PLANS_KEPT if is_small(prepared.plan) else LARGE_PLANS_KEPT):
+        plan = compile_query(node, Context(self.view.mapping, self.view.index, now_ms))
+        prepared = Prepared(node, now_ms, plan, survey(plan))
+        if len(self._plans) >= (PLANS_KEPT if prepared.survey.values_max <= SMALL_SET_MAX else LARGE_PLANS_KEPT):
             self._plans.clear()
         self._plans[id(node)] = prepared
         return prepared
@@ -148,7 +149,7 @@ class Searcher:
         prepared = self._prepared(node, now_ms)
         bound = prepared.bound
         if bound is None or bound.statistics is not statistics:
-            plan = expand(prepared.plan, statistics)
+            plan = prepared.plan if prepared.survey.settled else expand(prepared.plan, statistics)
             bound = prepared.bound = Bound(statistics, plan, Weights(statistics, self._scales))
         return bound
 
@@ -159,13 +160,13 @@ class Searcher:
         if not request.highlight and request.post_filter is None:
             prepared = self._prepared(request.query, request.now_ms)
             if prepared.statistics is None:
-                prepared.statistics = gather((prepared.plan,), self._tables, self.view.documents)
+                prepared.statistics = gather((prepared.survey,), self._tables, self._documents)
             return prepared.statistics
         nodes = [request.query, *(h.query for h in request.highlight if h.query is not None)]
-        plans = [self.compile(node, request.now_ms) for node in nodes]
+        surveys = [self._prepared(node, request.now_ms).survey for node in nodes]
         if request.post_filter is not None:
-            plans.append(Constant(self.compile(request.post_filter, request.now_ms)))
-        return gather(plans, self._tables, self.view.documents)
+            surveys.append(survey(Constant(self.compile(request.post_filter, request.now_ms))))
+        return gather(surveys, self._tables, self._documents)
 
     # ------------------------------------------------------------------ query
 
@@ -176,10 +177,10 @@ class Searcher:
 
     def _alone(self, query: Node, now_ms: int) -> Plan:
         """The plan of a query that is asked of this partition only."""
-        plan = self.compile(query, now_ms)
-        if next(expanding_leaves(plan), None) is None:
-            return plan
-        return expand(plan, gather([plan], self._tables, self.view.documents))
+        prepared = self._prepared(query, now_ms)
+        if not prepared.survey.expanding:
+            return prepared.plan
+        return expand(prepared.plan, gather((prepared.survey,), self._tables, self._documents))
 
     def _live(self, segment: SegmentQueries, plan: Plan) -> Selection:
         return segment.select(plan).both(segment.alive)
@@ -205,7 +206,7 @@ class Searcher:
         """Under what an answer without rows is remembered; None where it depends on scores or on the clock."""
         if request.timeout_ms is not None or request.min_score is not None:
             return None
-        if not self._kept_answers or next(expanding_leaves(self.compile(request.query, request.now_ms)), None):
+        if not self._kept_answers or self._prepared(request.query, request.now_ms).survey.expanding:
             return None
         key = answer_key(request)
         return None if key is None else (self._state, key)
@@ -387,12 +388,6 @@ def answer_key(request: SearchRequest) -> bytes | None:
     if len(text) > ANSWER_KEY_CHARACTERS_MAX or "now" in text.replace("now_ms", ""):
         return None
     return text.encode("utf-8", "replace")
-
-
-def is_small(plan: Plan) -> bool:
-    """Whether a plan may be kept at little cost."""
-    held = plan.terms if isinstance(plan, TermSet) else plan.values if isinstance(plan, NumberSet) else ()
-    return len(held) <= SMALL_SET_MAX and all(map(is_small, children_of(plan)))
 
 
 def is_by_score(sort: Sequence[SortKey]) -> bool:

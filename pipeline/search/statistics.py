@@ -7,7 +7,6 @@ added over segments and partitions (``Statistics.plus``), so that scores do not 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -17,12 +16,10 @@ from pipeline.search.queries.evaluate import SegmentQueries
 from pipeline.search.queries.plan import (
     Expanding,
     PhraseScore,
-    Plan,
     PrefixPhrase,
     SimilarTerms,
+    Survey,
     TermScore,
-    expanding_leaves,
-    scored_leaves,
 )
 from pipeline.search.queries.tables import Tables
 from pipeline.segments.columns.norms import NORM_LENGTHS
@@ -36,37 +33,29 @@ _LENGTHS: Final = NORM_LENGTHS.astype(np.float32)
 _INFINITE: Final = np.full(256, np.inf, np.float32)
 
 
-def gather(plans: Sequence[Plan], tables: Tables, documents: int) -> Statistics:
-    """The statistics that scoring these plans needs; ``documents``: the partition's live documents."""
-    if len(plans) == 1 and isinstance(plans[0], TermScore):
-        one = plans[0]
-        table = tables.field(one.field)
-        counts = table.find((one.term,)).counts
-        return Statistics(documents, {one.field: table.statistics}, {(one.field, one.term): counts[0]})
+def gather(surveys: Sequence[Survey], tables: Tables, documents: int) -> Statistics:
+    """The statistics that scoring some plans needs; ``documents``: the partition's live documents."""
     found = _Gathered(tables, {}, {})
-    for plan in plans:
-        found.add_leaves(plan)
-        for expanding in expanding_leaves(plan):
+    for survey in surveys:
+        for path, words in survey.words.items():
+            found.add_terms(path, tuple(words))
+        for expanding in survey.expanding:
             _gather_expanding(expanding, tables.segments, found)
     return Statistics(documents, found.fields, found.terms)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Gathered:
     tables: Tables
     fields: dict[str, FieldStatistics]
     terms: dict[tuple[str, bytes], int]
 
-    def add_leaves(self, plan: Plan) -> None:
-        """Count the terms that are scored: those of a field by one lookup."""
-        words: dict[str, dict[bytes, None]] = {}
-        for leaf in scored_leaves(plan):
-            terms = (leaf.term,) if isinstance(leaf, TermScore) else leaf.terms
-            words.setdefault(leaf.field, {}).update(dict.fromkeys(terms))
-        for path, some in words.items():
-            counts = self.tables.field(path).find(tuple(some)).counts
-            self.terms.update(zip(zip(repeat(path), some, strict=False), counts, strict=True))
-            self.add_field(path)
+    def add_terms(self, path: str, terms: tuple[bytes, ...]) -> None:
+        """Count terms of a field that are scored, by one lookup."""
+        counts = self.tables.field(path).find(terms).counts
+        for term, count in zip(terms, counts, strict=True):
+            self.terms[path, term] = count
+        self.add_field(path)
 
     def add_field(self, path: str) -> None:
         """Count the field, once."""
@@ -202,10 +191,10 @@ class Weights:
         if factor is None:
             return np.float32(leaf.boost)
         if isinstance(leaf, TermScore):
-            idf = self.idf(leaf.field, leaf.term, leaf.count)
+            idf = float(self.idf(leaf.field, leaf.term, leaf.count))
         else:
-            idf = np.float32(sum(float(self.idf(leaf.field, term)) for term in leaf.terms))
-        return np.float32(factor * float(idf))
+            idf = float(np.float32(sum(float(self.idf(leaf.field, term)) for term in leaf.terms)))
+        return np.float32(factor * idf)
 
     def average_length(self, path: str) -> np.float32:
         """Tokens per document that has the field."""

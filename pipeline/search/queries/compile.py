@@ -97,11 +97,11 @@ def _compile(node: Node, context: Context, boost: float, depth: int) -> Plan:
             f"[indices.query.bool.max_nested_depth]: [{QUERY_DEPTH_MAX}]"
         )
         raise illegal_argument(message)
-    boost *= node.boost
-    compound = _COMPOUNDS.get(type(node))
-    if compound is not None:
-        return compound(node, context, boost, depth)
-    return _LEAVES[type(node)](node, context, boost)
+    kind = type(node)
+    leaf = _LEAVES.get(kind)
+    if leaf is not None:
+        return leaf(node, context, boost * node.boost)
+    return _COMPOUNDS[kind](node, context, boost * node.boost, depth)
 
 
 def _everything(node: MatchAll, context: Context, boost: float, depth: int) -> Plan:
@@ -145,14 +145,15 @@ def _across(node: AcrossFields, context: Context, boost: float, depth: int) -> P
     return Best(tuple(plans), node.tie_breaker)
 
 
+def _all(nodes: Sequence[Node], context: Context, boost: float, depth: int) -> tuple[Plan, ...]:
+    return tuple([_compile(n, context, boost, depth + 1) for n in nodes]) if nodes else ()
+
+
 def _bool(node: Bool, context: Context, boost: float, depth: int) -> Plan:
     check_clauses(len(node.must) + len(node.should) + len(node.must_not) + len(node.filter))
 
-    def plans(nodes: Sequence[Node], factor: float) -> tuple[Plan, ...]:
-        return tuple(_compile(n, context, factor, depth + 1) for n in nodes)
-
-    must, should = plans(node.must, boost), plans(node.should, boost)
-    must_not, filters = plans(node.must_not, 1.0), plans(node.filter, 1.0)
+    must, should = _all(node.must, context, boost, depth), _all(node.should, context, boost, depth)
+    must_not, filters = _all(node.must_not, context, 1.0, depth), _all(node.filter, context, 1.0, depth)
     if not (must or should or must_not or filters):
         return Everything(boost)
     least = 0

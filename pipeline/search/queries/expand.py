@@ -6,8 +6,9 @@ fit they would have been candidates anyway.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from pipeline.search.queries.plan import (
     Best,
@@ -48,7 +49,7 @@ def _combined(plan: Combine, statistics: Statistics) -> Plan:
         return tuple(expand(p, statistics) for p in plans)
 
     should = all_of(plan.should)
-    if plan.least == 1 and not plan.must:  # any of: alternatives inside are alternatives here
+    if plan.is_any:  # any of: alternatives inside are alternatives here
         should = tuple(_flat(should))
         if not should:
             return Nothing()
@@ -57,7 +58,7 @@ def _combined(plan: Combine, statistics: Statistics) -> Plan:
 
 def _flat(plans: Iterable[Plan]) -> Iterable[Plan]:
     for plan in plans:
-        if isinstance(plan, Combine) and plan.least == 1 and not (plan.must or plan.must_not or plan.filter):
+        if isinstance(plan, Combine) and plan.is_only_any:
             yield from plan.should
         elif not isinstance(plan, Nothing):
             yield plan

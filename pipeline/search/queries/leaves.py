@@ -78,6 +78,8 @@ def compile_term(node: Term, context: Context, boost: float) -> Plan:
 
 def normalized(context: Context, field: Field, text: str) -> str:
     """A text as the field's normalizer, where it has one, writes it into the index."""
+    if field.type is not FieldType.KEYWORD:
+        return text
     normalizer = analyzer_set(context.mapping.analysis).normalizer_of(field)
     if normalizer is None:
         return text

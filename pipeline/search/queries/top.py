@@ -5,11 +5,12 @@ are scored wholly by ``evaluate``. Both ways give the same documents with the sa
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise, repeat
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pipeline.analysis.scratch import frozen
@@ -69,8 +70,7 @@ class Heap:
         return list(map(RowHit, segment, document, score, sort, offset))
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """A plan that can be pruned: terms of one field under ``limits`` (filters only); ``mode`` says how they match (``view_kernels``).
 
     ``leaves`` are scored: each term, or the phrase they make.

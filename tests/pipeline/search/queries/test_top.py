@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.json_columns.columns import BytesValues
 from pipeline.search.cache import SearchCache
 from pipeline.search.queries.evaluate import SegmentQueries
-from pipeline.search.queries.plan import Combine, PhraseScore, Plan, TermScore
+from pipeline.search.queries.plan import Combine, PhraseScore, Plan, TermScore, survey
 from pipeline.search.queries.tables import Tables
 from pipeline.search.queries.top import Heap, TopSearch, in_order, shape_of
 from pipeline.search.statistics import Scales, Weights, gather
@@ -97,7 +97,7 @@ def run(large: World, plan: Plan, k: int, wanted: int) -> tuple[list[tuple[int, 
     """(offset, score) of the best, and the number of matches."""
     listed, ordered = in_order(large.segments)
     tables = Tables(listed)
-    weights = Weights(gather((plan,), tables, int(large.alive.sum())), Scales(MAPPING))
+    weights = Weights(gather((survey(plan),), tables, int(large.alive.sum())), Scales(MAPPING))
     shape = shape_of(plan, MAPPING)
     assert shape is not None
     heap = Heap(k)
