@@ -51,10 +51,10 @@ class _Kept:
         found = self._values.pop(key, None)
         if found is not None:
             self._values[key] = found
-            self._count(hit=True)
+            self.count(hit=True)
             kept: T = found[0]
             return kept
-        self._count(hit=False)
+        self.count(hit=False)
         value = compute()
         size = size if isinstance(size, int) else size(value)
         if size <= self.bytes_max:
@@ -73,7 +73,8 @@ class _Kept:
         self.bytes -= size
         return True
 
-    def _count(self, *, hit: bool) -> None:
+    def count(self, *, hit: bool) -> None:
+        """A lookup."""
         if hit:
             self.lookups.hits += 1
         else:
@@ -106,6 +107,10 @@ class SearchCache:
     def get_mask(self, key: Hashable, size: int, compute: Callable[[], T]) -> T:
         """A value that takes about ``size`` bytes."""
         return self._masks.get(key, max(size, COUNT_BYTES), compute)
+
+    def count_mask(self) -> None:
+        """A value that ``get_mask`` gave before is used again by whoever still holds it."""
+        self._masks.count(hit=True)
 
     def get_column(self, key: Hashable, size: int, compute: Callable[[], T]) -> T:
         """What follows from a segment's column (``columns``), of about ``size`` bytes."""

@@ -25,6 +25,7 @@ from pipeline.search.fetch import fetch_hits
 from pipeline.search.queries.compile import compile_query
 from pipeline.search.queries.evaluate import SegmentQueries
 from pipeline.search.queries.expand import expand
+from pipeline.search.queries.limits import Limits
 from pipeline.search.queries.plan import (
     Combine,
     Constant,
@@ -32,6 +33,7 @@ from pipeline.search.queries.plan import (
     Everything,
     Plan,
     Survey,
+    expanding_leaves,
     survey,
 )
 from pipeline.search.queries.selection import Matches, Selection, constant
@@ -110,6 +112,7 @@ class Searcher:
         self._plans: dict[int, Prepared] = {}
         self._in_order, self._ordered = in_order(self._segments)
         self._tables = Tables(self._in_order)
+        self._limits = Limits(self._tables, kept)
         self._documents = view.documents
         self._scales = Scales(view.mapping)
 
@@ -206,7 +209,7 @@ class Searcher:
         """Under what an answer without rows is remembered; None where it depends on scores or on the clock."""
         if request.timeout_ms is not None or request.min_score is not None:
             return None
-        if not self._kept_answers or self._prepared(request.query, request.now_ms).survey.expanding:
+        if not self._kept_answers or next(expanding_leaves(self.compile(request.query, request.now_ms)), None):
             return None
         key = answer_key(request)
         return None if key is None else (self._state, key)
@@ -277,7 +280,7 @@ class Searcher:
         shape = shape_of(plan, self.view.mapping)
         if shape is None:
             return None
-        return TopSearch(shape, weights, self._in_order, self._tables.field(shape.field), ordered=self._ordered)
+        return TopSearch(shape, weights, self._tables.field(shape.field), self._limits, ordered=self._ordered)
 
     def _same_score(self, plan: Everything | Constant, heap: Heap) -> int:
         """All matches have one score: the first rows are the best."""

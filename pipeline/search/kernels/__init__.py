@@ -2,6 +2,7 @@
 
 ``score_kernels``: every posting scored; lists intersected, united, added.
 ``heap_kernels``: the best k so far.
+``limit_kernels``: filters, looked at when a document matters.
 ``top_kernels``: the best k of any terms without looking at every posting.
 ``all_kernels``: the same for documents with all terms, or with a phrase.
 ``view_kernels``: the same over all segments of a view.

@@ -23,6 +23,7 @@ from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U16A
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, load8, load16, load32, store8, store16
 from pipeline.search.kernels.heap_kernels import offer, threshold
+from pipeline.search.kernels.limit_kernels import passes
 from pipeline.search.kernels.phrase_kernels import exact_frequency, sloppy_frequency
 from pipeline.search.kernels.score_kernels import bm25
 from pipeline.search.kernels.top_kernels import SLACK, bound_of, find_in_block
@@ -168,6 +169,7 @@ def top_of_all(
     inverse: F32Array,
     norms: U8Array,
     mask: BoolArray,
+    limits: I64Array,
     offsets: I64Array,
     row: int,
     ordered: bool,
@@ -190,6 +192,7 @@ def top_of_all(
     """
     base = np.uintp(address_of(data))
     masked = mask.shape[0] > 0
+    limited = limits.shape[0] > 0
     phrase = shifts.shape[0] > 0
     listing = out_documents.shape[0] > 0
     terms = first.shape[0]
@@ -249,6 +252,14 @@ def top_of_all(
                 left, count, places[t], blocks[t], slots, rounds,
             )  # fmt: skip
             ended |= decoded[t, 0] >= end[t]
+        if limited and hits < hits_wanted:  # what is counted, else only what would enter the heap
+            kept = np.int64(0)
+            for c in range(count):
+                i = left[c]
+                left[kept] = i
+                kept += passes(limits, np.int64(documents[0, i]))
+            count = kept
+        unseen = limited and hits >= hits_wanted
         if not phrase:
             hits += count
             if k == 0:
@@ -285,6 +296,10 @@ def top_of_all(
             score = np.float32(sums[c])
             i = left[c]
             document = np.int64(documents[0, i])
+            if np.float64(score) <= full and not phrase and not listing:
+                continue
+            if unseen and not passes(limits, document):
+                continue
             if phrase:
                 for t in range(terms):
                     block, place = blocks[t, i], np.int64(places[t, i])
@@ -328,4 +343,75 @@ def top_of_all(
                     cut = full
         if ended:
             return size, hits
+    return size, hits
+
+
+@kernel
+def top_of_listed(
+    data: U8Array,
+    block_last: U32Array,
+    block_offset: I64Array,
+    block_bits: U32Array,
+    first: I64Array,
+    end: I64Array,
+    weights: F32Array,
+    inverse: F32Array,
+    norms: U8Array,
+    listed: U32Array,
+    every: bool,
+    offsets: I64Array,
+    row: int,
+    ordered: bool,
+    heap_scores: F32Array,
+    heap_ties: I64Array,
+    heap_rows: I64Array,
+    size: int,
+) -> tuple[int, int]:
+    """Of the listed documents (ascending) those with any of the terms, or with all, into the heap; returns (size, how many these are)."""
+    base = np.uintp(address_of(data))
+    terms = first.shape[0]
+    k = heap_scores.shape[0]
+    documents = np.empty(BLOCK, np.uint32)
+    decoded = np.full((terms, 3), -1, np.int64)
+    left = np.empty(BLOCK + 1, np.uint8)
+    places = np.zeros(BLOCK, np.uint8)
+    blocks = np.zeros(BLOCK, np.int64)
+    matched = np.empty(BLOCK, np.int64)
+    slots = np.zeros(SLOTS + 1, np.uint16)
+    rounds = np.zeros(1, np.int64)
+    sums = np.empty(BLOCK, np.float64)
+    hits = 0
+    for t in range(terms):
+        decoded[t, 0] = first[t]
+    for start in range(0, listed.shape[0], BLOCK):
+        lead = listed[start : start + BLOCK]
+        count = lead.shape[0]
+        for i in range(count):
+            left[i] = i
+            matched[i] = 0
+            sums[i] = 0
+        for t in range(terms):
+            if not every:
+                count = lead.shape[0]
+                for i in range(count):
+                    left[i] = i
+            decoded[t, 1] = -1  # `documents` was another term's
+            count = keep_common(
+                base, block_last, block_offset, block_bits, first[t], end[t], documents, decoded[t], lead, left, count,
+                places, blocks, slots, rounds,
+            )  # fmt: skip
+            for c in range(count):
+                i = left[c]
+                block = blocks[i]
+                frequency = frequency_at(base, block_offset[block], block_bits[block], np.int64(places[i]))
+                sums[i] += np.float64(bm25(weights[t], np.float32(frequency), inverse[norms[lead[i]]]))
+                matched[i] += 1
+        for i in range(lead.shape[0]):
+            if matched[i] < (terms if every else 1):
+                continue
+            hits += 1
+            score = np.float32(sums[i])
+            if k > 0 and np.float64(score) > threshold(heap_scores, size, ordered):
+                document = np.int64(lead[i])
+                size = offer(heap_scores, heap_ties, heap_rows, size, score, row + document, offsets, ordered)
     return size, hits

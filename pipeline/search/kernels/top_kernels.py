@@ -22,6 +22,7 @@ from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32A
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, bit_count64, prefetch, trailing_zeros64
 from pipeline.search.kernels.heap_kernels import offer, threshold
+from pipeline.search.kernels.limit_kernels import passes
 from pipeline.search.kernels.score_kernels import bm25
 from pipeline.segments.postings_kernels import (
     BLOCK,
@@ -59,6 +60,7 @@ def top_of_term(
     inverse: F32Array,
     norms: U8Array,
     mask: BoolArray,
+    limits: I64Array,
     offsets: I64Array,
     row: int,
     ordered: bool,
@@ -67,9 +69,10 @@ def top_of_term(
     heap_rows: I64Array,
     size: int,
 ) -> int:
-    """The term's best documents into the heap. `mask`: documents that count, or empty for all."""
+    """The term's best documents into the heap. `mask`: documents that count, or empty for all; so do `limits`."""
     base = address_of(data)
     masked = mask.shape[0] > 0
+    limited = limits.shape[0] > 0
     documents = np.empty(BLOCK, np.uint32)
     frequencies = np.empty(BLOCK, np.uint32)
     cut = threshold(heap_scores, size, ordered)
@@ -86,7 +89,7 @@ def top_of_term(
             document = documents[i]
             score = bm25(weight, np.float32(frequencies[i]), inverse[norms[document]])
             if np.float64(score) > cut:
-                if masked and not mask[document]:
+                if (masked and not mask[document]) or (limited and not passes(limits, np.int64(document))):
                     continue
                 size = offer(heap_scores, heap_ties, heap_rows, size, score, row + np.int64(document), offsets, ordered)
                 cut = threshold(heap_scores, size, ordered)
@@ -122,6 +125,7 @@ def top_of_any(
     inverse: F32Array,
     norms: U8Array,
     mask: BoolArray,
+    limits: I64Array,
     offsets: I64Array,
     row: int,
     ordered: bool,
@@ -130,9 +134,10 @@ def top_of_any(
     heap_rows: I64Array,
     size: int,
 ) -> int:
-    """The best documents with any of the terms into the heap. `mask`: documents that count, or empty for all."""
+    """The best documents with any of the terms into the heap. `mask`: documents that count, or empty for all; so do `limits`."""
     base = address_of(data)
     masked = mask.shape[0] > 0
+    limited = limits.shape[0] > 0
     total_documents = norms.shape[0]
     terms = first.shape[0]
     cursor = first.copy()
@@ -253,7 +258,7 @@ def top_of_any(
                 if score + below[essential] <= cut:
                     continue
                 document = start + slot
-                if masked and not mask[document]:
+                if (masked and not mask[document]) or (limited and not passes(limits, document)):
                     continue
                 a = essential - 1
                 while a >= 0:
@@ -300,12 +305,14 @@ def count_any(
     first: I64Array,
     end: I64Array,
     mask: BoolArray,
+    limits: I64Array,
     documents_total: int,
     wanted: int,
 ) -> int:
     """How many documents have any of the terms; stops soon after `wanted` are counted."""
     base = address_of(data)
     masked = mask.shape[0] > 0
+    limited = limits.shape[0] > 0
     terms = first.shape[0]
     cursor = first.copy()
     documents = np.empty(BLOCK, np.uint32)
@@ -335,12 +342,12 @@ def count_any(
         for word in range(words):
             found = bits[word]
             bits[word] = 0
-            if not masked:
+            if not masked and not limited:
                 count += bit_count64(found)
                 continue
             while found != 0:
                 document = start + (word << 6) + trailing_zeros64(found)
                 found &= found - np.uint64(1)
-                count += mask[document]
+                count += (not masked or mask[document]) and (not limited or passes(limits, document))
         start = stop
     return count

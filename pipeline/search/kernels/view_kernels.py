@@ -2,24 +2,30 @@
 is the call itself.
 
 A table says where the arrays of one field lie, a row of addresses for each segment; whoever calls keeps the arrays alive. A row of
-zeros: the segment does not have the field. ``found`` int64[terms, FOUND + 3 segments] says of each term its length in bytes, in how
-many documents it is, and for each segment where its blocks begin and end, and its df (0: the segment has no such term).
+zeros: the segment does not have the field. ``found`` int64[terms, FOUND + CELLS segments] says of each term its length in bytes, in
+how many documents it is, and for each segment where its blocks begin and end, its df (0: the segment has no such term) and number.
 """
 
 # mypy: disable-error-code="assignment,operator,index,arg-type,return-value,no-any-return"
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import carray, types
-from numba.extending import intrinsic
 
-from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32Array
+from pipeline.kernels.arrays import F32Array, I64Array, U8Array, U32Array
 from pipeline.kernels.compile import kernel
+from pipeline.kernels.pointer_kernels import bools_at, f32_at, i64_at, u8_at, u32_at
 from pipeline.kernels.simd_kernels import address_of
-from pipeline.search.kernels.all_kernels import top_of_all
+from pipeline.search.kernels.all_kernels import top_of_all, top_of_listed
 from pipeline.search.kernels.heap_kernels import sort_best_first
+from pipeline.search.kernels.limit_kernels import DOCUMENTS as LISTED
+from pipeline.search.kernels.limit_kernels import (
+    KIND,
+    LIMIT_COLUMNS,
+    MASK,
+    VALUES,
+    fewest,
+    list_allowed,
+    settle,
+)
 from pipeline.search.kernels.top_kernels import count_any, top_of_any, top_of_term
 from pipeline.segments.columns.term_kernels import compare, lower_bound
 
@@ -28,23 +34,9 @@ from pipeline.segments.columns.term_kernels import compare, lower_bound
     TERMS, TERM_BYTES, TERM_STARTS, TERM_COUNT, BLOCK_TERM, FREQUENCY, COLUMNS,
 ) = range(19)  # fmt: skip
 LENGTH, COUNT, FOUND = range(3)
+CELLS = 4
+LISTING_COST = 1  # looking a document up costs as much as looking at so many postings
 ANY, ALL, PHRASE = range(3)  # how a query's terms have to match
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _pointer(typing: Any, address: Any) -> Any:
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-
-    return types.voidptr(types.int64), code
-
-
-@kernel
-def mask_at(address: int, documents: int) -> BoolArray:
-    """The mask at an address; an empty one at 0."""
-    if address == 0:
-        return carray(_pointer(address), (0,), np.bool_)
-    return carray(_pointer(address), (documents,), np.bool_)
 
 
 @kernel
@@ -56,10 +48,10 @@ def find_terms(table: I64Array, texts: U8Array, found: I64Array) -> None:
         count = row[TERM_COUNT]
         if count == 0:
             continue
-        data = carray(_pointer(row[TERMS]), (row[TERM_BYTES],), np.uint8)
-        starts = carray(_pointer(row[TERM_STARTS]), (count + 1,), np.int64)
-        block_term = carray(_pointer(row[BLOCK_TERM]), (count + 1,), np.uint32)
-        frequency = carray(_pointer(row[FREQUENCY]), (count,), np.uint32)
+        data = u8_at(row[TERMS], row[TERM_BYTES])
+        starts = i64_at(row[TERM_STARTS], count + 1)
+        block_term = u32_at(row[BLOCK_TERM], count + 1)
+        frequency = u32_at(row[FREQUENCY], count)
         end = np.int64(0)
         for t in range(found.shape[0]):
             begin, length = end, found[t, LENGTH]
@@ -70,9 +62,11 @@ def find_terms(table: I64Array, texts: U8Array, found: I64Array) -> None:
             at = starts[number]
             if compare(address_of(data), at, starts[number + 1] - at, text, begin, length) != 0:
                 continue
-            found[t, FOUND + 3 * s] = block_term[number]
-            found[t, FOUND + 3 * s + 1] = block_term[number + 1]
-            found[t, FOUND + 3 * s + 2] = frequency[number]
+            cell = FOUND + CELLS * s
+            found[t, cell] = block_term[number]
+            found[t, cell + 1] = block_term[number + 1]
+            found[t, cell + 2] = frequency[number]
+            found[t, cell + 3] = number
             found[t, COUNT] += np.int64(frequency[number])
 
 
@@ -82,7 +76,7 @@ def top_of_view(
     found: I64Array,
     weights: F32Array,
     inverse: F32Array,
-    masks: I64Array,
+    limits: I64Array,
     mode: int,
     shifts: I64Array,
     slop: int,
@@ -93,9 +87,9 @@ def top_of_view(
 ) -> tuple[int, int]:
     """Fill the heap, best first in the end: scores, and as `places` their offsets, segments and documents.
 
-    `mode`: ANY, ALL, or a PHRASE with its shifts and slop.
-    `masks`: by segment the address of bool[documents], 0: the live ones, -1: no document; empty: the live ones everywhere. Returns
-    (documents in the heap, matches counted): matches are counted up to `wanted` at least, where that is above 0.
+    `mode`: ANY, ALL, or a PHRASE with its shifts and slop. `limits` int64[segments, limits, LIMIT_COLUMNS]: see ``limit_kernels``; a
+    MASK stands alone, and says what is alive too. Returns (documents in the heap, matches counted): matches are counted up to
+    `wanted` at least, where that is above 0.
     """
     terms = found.shape[0]
     spaces = np.empty((3, terms), np.int64)
@@ -105,14 +99,16 @@ def top_of_view(
     size = np.int64(0)
     hits = np.int64(0)
     ties, rows = places[0], places[1]
-    no_documents, no_frequencies = carray(_pointer(0), (0,), np.uint32), carray(_pointer(0), (0,), np.float32)
+    no_documents, no_frequencies = u32_at(0, 0), f32_at(0, 0)
     for s in range(table.shape[0]):
-        only = masks[s] if masks.shape[0] > 0 else 0
-        if only < 0:
+        within = limits[s]
+        lead = fewest(within) if within.shape[0] > 0 else -1
+        if lead == -2:
             continue
         known = 0
+        postings = np.int64(0)
         for t in range(terms):
-            at = FOUND + 3 * s
+            at = FOUND + CELLS * s
             count = found[t, at + 2]
             if count == 0:
                 continue
@@ -127,48 +123,67 @@ def top_of_view(
             if mode == PHRASE:
                 shifted[slot] = shifts[t]
             known += 1
+            postings += count
         if known == 0 or (mode != ANY and known < terms):
             continue
         arrays = table[s]
         documents = arrays[DOCUMENTS]
-        data = carray(_pointer(arrays[DATA]), (arrays[DATA_SIZE],), np.uint8)
-        last = carray(_pointer(arrays[LAST]), (arrays[BLOCKS],), np.uint32)
-        begin = carray(_pointer(arrays[OFFSET]), (arrays[BLOCKS],), np.int64)
-        bits = carray(_pointer(arrays[BITS]), (arrays[BLOCKS],), np.uint32)
-        impact = carray(_pointer(arrays[IMPACT]), (arrays[BLOCKS],), np.uint32)
-        norms = carray(_pointer(arrays[NORMS]), (documents,), np.uint8)
-        offsets = carray(_pointer(arrays[OFFSETS]), (documents,), np.int64)
-        mask = mask_at(only if only != 0 else arrays[ALIVE], documents)
+        data = u8_at(arrays[DATA], arrays[DATA_SIZE])
+        last = u32_at(arrays[LAST], arrays[BLOCKS])
+        begin = i64_at(arrays[OFFSET], arrays[BLOCKS])
+        bits = u32_at(arrays[BITS], arrays[BLOCKS])
+        impact = u32_at(arrays[IMPACT], arrays[BLOCKS])
+        norms = u8_at(arrays[NORMS], documents)
+        offsets = i64_at(arrays[OFFSETS], documents)
+        mask = bools_at(arrays[ALIVE], documents)
         row = s << 32
+        listing = lead >= 0 and mode != PHRASE and within[lead, LISTED] * LISTING_COST < postings
+        if within.shape[0] == 1 and within[0, KIND] == MASK:
+            mask = bools_at(within[0, VALUES], documents)
+            within = within[:0]
+        within, held = settle(within, lead if listing else -1, documents)
+        if listing:
+            listed = list_allowed(limits[s], lead, within, mask)
+            size, matched = top_of_listed(
+                data, last, begin, bits, first[:known], end[:known], some[:known], inverse, norms, listed, mode == ALL,
+                offsets, row, ordered, scores, ties, rows, size,
+            )  # fmt: skip
+            hits += matched + 0 * held.shape[0]
+            continue
         if mode != ANY and known > 1:
             size, hits = top_of_all(
-                data, last, begin, bits, impact, first, end, some, inverse, norms, mask, offsets, row, ordered,
+                data, last, begin, bits, impact, first, end, some, inverse, norms, mask, within, offsets, row, ordered,
                 shifted, slop, scores, ties, rows, size, hits, wanted, no_documents, no_frequencies,
             )  # fmt: skip
+            hits += 0 * held.shape[0]  # until here masks are kept alive, whose addresses stand in `within`
             continue
+        free = mask.shape[0] == 0 and within.shape[0] == 0
         if hits < wanted:
-            if known == 1 and mask.shape[0] == 0:
+            if known == 1 and free:
                 hits += df[0]
-            elif mask.shape[0] == 0 and df[known - 1] >= wanted - hits:
+            elif free and df[known - 1] >= wanted - hits:
                 hits = np.int64(wanted)
             else:
-                hits += count_any(data, last, begin, bits, first[:known], end[:known], mask, documents, wanted - hits)
+                hits += count_any(
+                    data, last, begin, bits, first[:known], end[:known], mask, within, documents, wanted - hits
+                )
         if scores.shape[0] == 0:
             continue
         if known == 1:
             size = top_of_term(
-                data, last, begin, bits, impact, first[0], end[0], some[0], inverse, norms, mask, offsets, row,
-                ordered, scores, ties, rows, size,
+                data, last, begin, bits, impact, first[0], end[0], some[0], inverse, norms, mask, within, offsets,
+                row, ordered, scores, ties, rows, size,
             )  # fmt: skip
         else:
             size = top_of_any(
                 data, last, begin, bits, impact, first[:known], end[:known], some[:known], inverse, norms, mask,
-                offsets, row, ordered, scores, ties, rows, size,
+                within, offsets, row, ordered, scores, ties, rows, size,
             )  # fmt: skip
+        hits += 0 * held.shape[0]
     sort_best_first(scores, ties, rows, size)
     for i in range(size):
         s, document = rows[i] >> 32, rows[i] & 0xFFFFFFFF
-        offsets = carray(_pointer(table[s, OFFSETS]), (table[s, DOCUMENTS],), np.int64)
+        offsets = i64_at(table[s, OFFSETS], table[s, DOCUMENTS])
         places[0, i], places[1, i], places[2, i] = offsets[document], table[s, NUMBER], document
     return size, hits
 
@@ -184,14 +199,14 @@ def list_phrase(
     terms = blocks.shape[0]
     size = row[DOCUMENTS]
     _, listed = top_of_all(
-        carray(_pointer(row[DATA]), (row[DATA_SIZE],), np.uint8),
-        carray(_pointer(row[LAST]), (row[BLOCKS],), np.uint32),
-        carray(_pointer(row[OFFSET]), (row[BLOCKS],), np.int64),
-        carray(_pointer(row[BITS]), (row[BLOCKS],), np.uint32),
-        carray(_pointer(row[IMPACT]), (row[BLOCKS],), np.uint32),
+        u8_at(row[DATA], row[DATA_SIZE]),
+        u32_at(row[LAST], row[BLOCKS]),
+        i64_at(row[OFFSET], row[BLOCKS]),
+        u32_at(row[BITS], row[BLOCKS]),
+        u32_at(row[IMPACT], row[BLOCKS]),
         blocks[:, 0].copy(), blocks[:, 1].copy(), np.zeros(terms, np.float32), np.zeros(256, np.float32),
-        carray(_pointer(row[NORMS]), (size,), np.uint8), mask_at(np.int64(0), size),
-        carray(_pointer(row[OFFSETS]), (size,), np.int64), np.int64(0), True, shifts, slop,
+        u8_at(row[NORMS], size), bools_at(0, 0), np.empty((0, LIMIT_COLUMNS), np.int64),
+        i64_at(row[OFFSETS], size), np.int64(0), True, shifts, slop,
         np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64), np.int64(0), np.int64(0), np.int64(0),
         documents, frequencies,
     )  # fmt: skip

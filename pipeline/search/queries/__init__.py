@@ -11,5 +11,6 @@
 ``phrases``: phrases with alternatives or repeated terms.
 ``evaluate``: a plan on one segment: all documents that match, and their scores.
 ``tables``: where the arrays of a view's fields lie; terms looked up.
+``limits``: the filters around a query, looked at or made masks.
 ``top``: a plan on all segments: only the best, skipping what cannot matter.
 """

@@ -126,13 +126,13 @@ def _span(reader: SegmentReader, plan: NumberSpan) -> Selection:
     if column is None:
         return nothing(reader.meta.documents)
     values, starts, present = column
-    low, high = _bounds(plan, values.dtype == np.int64)
+    low, high = bounds_of(plan, values.dtype == np.int64)
     mask = np.empty(reader.meta.documents, np.bool_)
     mark_span(values, starts, low, high, mask)
     return Selection(reader.meta.documents, mask=mask if present is None else mask & present)
 
 
-def _bounds(plan: NumberSpan, whole: bool) -> tuple[Any, Any]:
+def bounds_of(plan: NumberSpan, whole: bool) -> tuple[Any, Any]:
     """Bounds of the column's type; beyond int64 they select nothing or everything on that side."""
     if not whole:
         low = -np.inf if plan.low is None else plan.low

@@ -10,7 +10,7 @@ value, the same for every segment of a partition: it names terms by their bytes 
 once the statistics are known, before any segment is asked.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any, Final, Protocol
@@ -283,6 +283,11 @@ def survey(plan: Plan) -> Survey:
     found = Survey()
     found.walk(plan, scored=True)
     return found
+
+
+def expanding_leaves(plan: Plan) -> Iterator[Expanding]:
+    """Every part of a plan that ``expand`` replaces, filters too."""
+    return iter(survey(plan).expanding)
 
 
 def _look_at_term(plan: TermScore, found: Survey, scored: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.search.kernels import limit_kernels as limits
 from pipeline.search.kernels import view_kernels as columns
 from pipeline.search.kernels.view_kernels import find_terms
 from schemas.limits import READABLE_PAD_BYTES
@@ -46,6 +47,8 @@ class FieldTable:
         self._found: dict[tuple[bytes, ...], Found] = {}
         self._statistics: FieldStatistics | None = None
         self._dirty: list[tuple[int, SegmentQueries]] = []
+        self._ordinals: I64 | None = None
+        self._numbers: I64 | None = None
         for place, segment in enumerate(segments):
             field = segment.reader.field(path)
             if field is not None:
@@ -87,7 +90,7 @@ class FieldTable:
         return found
 
     def _look_up(self, terms: tuple[bytes, ...]) -> Found:
-        postings = np.zeros((len(terms), columns.FOUND + 3 * len(self._segments)), np.int64)
+        postings = np.zeros((len(terms), columns.FOUND + columns.CELLS * len(self._segments)), np.int64)
         if self.is_boolean:
             return Found(postings, [sum(s.live_df(self.path, term) for s in self._segments) for term in terms])
         if len(terms) == 1:
@@ -100,10 +103,44 @@ class FieldTable:
         counts = postings[:, columns.COUNT].tolist()
         for place, segment in self._dirty:
             for at, term in enumerate(terms):
-                df = postings.item(at, columns.FOUND + 3 * place + 2)
+                df = postings.item(at, columns.FOUND + columns.CELLS * place + 2)
                 if df:
                     counts[at] += segment.live_df(self.path, term) - df
         return Found(postings, counts)
+
+    @property
+    def ordinals(self) -> I64:
+        """int64[segments, 3]: values, starts and presence of the column of term numbers; zeros where there is none."""
+        rows = self._ordinals
+        if rows is None:
+            rows = np.zeros((len(self._segments), 3), np.int64)
+            for place, segment in enumerate(self._segments):
+                column = segment.reader.ordinals(self.path)
+                if column is not None:
+                    rows[place] = self._addresses(column.ordinals, column.starts, column.present)
+            self._ordinals = rows
+        return rows
+
+    @property
+    def numbers(self) -> I64:
+        """int64[segments, 4]: a column of numbers: its kind as in ``limit_kernels`` (NEVER where there is none), and addresses as above."""
+        rows = self._numbers
+        if rows is None:
+            rows = np.zeros((len(self._segments), 4), np.int64)
+            rows[:, 0] = limits.NEVER
+            for place, segment in enumerate(self._segments):
+                column = segment.reader.numbers(self.path)
+                if column is not None:
+                    rows[place, 0] = limits.WHOLE if column.values.dtype == np.int64 else limits.FRACTION
+                    rows[place, 1:] = self._addresses(column.values, column.starts, column.present)
+            self._numbers = rows
+        return rows
+
+    def _addresses(self, *arrays: NDArray[Any] | None) -> list[int]:
+        """Where arrays lie, which are kept; 0 for one that is not there."""
+        self._kept.append(arrays)
+        assert all(array is None or array.flags.c_contiguous for array in arrays)
+        return [0 if array is None else address(array) for array in arrays]
 
     @property
     def statistics(self) -> FieldStatistics:

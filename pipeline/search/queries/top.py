@@ -11,20 +11,19 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from pipeline.analysis.scratch import frozen
 from pipeline.search.kernels.heap_kernels import finish, push_scores
 from pipeline.search.kernels.view_kernels import ALL, ANY, PHRASE, top_of_view
 from pipeline.search.queries.evaluate import SegmentQueries, TermWeights
+from pipeline.search.queries.limits import Limits
 from pipeline.search.queries.plan import Combine, PhraseScore, Plan, TermScore
 from pipeline.search.queries.selection import Matches
-from pipeline.search.queries.tables import FieldTable, address
+from pipeline.search.queries.tables import FieldTable
 from schemas.mapping import INVERTED_TYPES, FieldType, IndexMapping
 from schemas.results import RowHit
 
 NO_SHIFTS: Final = frozen(np.empty(0, np.int64))
-NO_MASKS: Final = NO_SHIFTS
 
 
 class Ranked(NamedTuple):
@@ -80,7 +79,7 @@ class Shape(Struct, frozen=True):
     terms: tuple[bytes, ...]
     leaves: Sequence[TermScore | PhraseScore]
     mode: int = ANY
-    limits: Sequence[Combine] = ()
+    limits: tuple[Combine, ...] = ()
 
 
 def shape_of(plan: Plan, mapping: IndexMapping) -> Shape | None:
@@ -129,21 +128,21 @@ class TopSearch:
     """One pruned search over the segments of a view."""
 
     __slots__ = (
-        "_inverse", "_limits", "_mode", "_ordered", "_postings", "_rows", "_segments", "_shifts", "_slop", "_weights"
+        "_filters", "_inverse", "_limits", "_mode", "_ordered", "_postings", "_rows", "_shifts", "_slop", "_weights"
     )  # fmt: skip
 
     def __init__(
         self,
         shape: Shape,
         weights: TermWeights,
-        segments: Sequence[SegmentQueries],
         table: FieldTable,
+        limits: Limits,
         *,
         ordered: bool,
     ) -> None:
         self._mode = shape.mode
-        self._limits = shape.limits
-        self._segments = segments
+        self._filters = shape.limits
+        self._limits = limits
         self._rows = table.rows
         self._ordered = ordered
         self._postings = table.find(shape.terms).postings
@@ -157,30 +156,17 @@ class TopSearch:
             self._shifts, self._slop = frozen(np.array(phrase.positions, np.int64)), phrase.slop
         self._weights = np.array(found, np.float32)
 
-    def _masks(self) -> tuple[NDArray[np.int64], Sequence[NDArray[np.bool_]]]:
-        """By segment: the address of a mask of the documents that count, 0 where all live ones do, -1 where none; and the masks."""
-        masks: list[NDArray[np.bool_]] = []
-        found = np.zeros(len(self._segments), np.int64)
-        for place, segment in enumerate(self._segments):
-            allowed = segment.allowed(self._limits)
-            if allowed.nothing:
-                found[place] = -1
-            elif not allowed.everything:
-                masks.append(allowed.as_mask())
-                found[place] = address(masks[-1])
-        return frozen(found), masks
-
     def run(self, heap: Heap, wanted: int) -> int:
         """Fill the heap (none of it where it has no places); returns how many documents match: exactly, where that is below
         ``wanted``; any number from ``wanted`` on means: at least so many; 0 where nothing is wanted.
         """
-        masks, kept = self._masks() if self._limits else (NO_MASKS, ())
+        limited = self._limits.of(self._filters)
         heap.size, hits = top_of_view(
-            self._rows, self._postings, self._weights, self._inverse, masks, self._mode, self._shifts, self._slop,
+            self._rows, self._postings, self._weights, self._inverse, limited.rows, self._mode, self._shifts, self._slop,
             self._ordered, wanted, heap.scores, heap.places,
         )  # fmt: skip
         heap.finished = True
-        del kept
+        del limited  # until here, as its rows hold addresses
         return hits if wanted else 0
 
 

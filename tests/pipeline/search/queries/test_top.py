@@ -9,10 +9,20 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
-from pipeline.json_columns.columns import BytesValues
+from pipeline.json_columns.columns import BytesValues, NumberValues
 from pipeline.search.cache import SearchCache
 from pipeline.search.queries.evaluate import SegmentQueries
-from pipeline.search.queries.plan import Combine, PhraseScore, Plan, TermScore, survey
+from pipeline.search.queries.limits import Limits
+from pipeline.search.queries.plan import (
+    Combine,
+    Constant,
+    NumberSet,
+    NumberSpan,
+    PhraseScore,
+    Plan,
+    TermScore,
+    survey,
+)
 from pipeline.search.queries.tables import Tables
 from pipeline.search.queries.top import Heap, TopSearch, in_order, shape_of
 from pipeline.search.statistics import Scales, Weights, gather
@@ -23,10 +33,12 @@ from schemas.ids import SegmentId
 from schemas.mapping import parse_mapping
 from schemas.records import ByteColumn
 
-MAPPING = parse_mapping({"properties": {"t": {"type": "text"}}})
+TYPES = {"t": "text", "k": "keyword", "n": "long", "x": "double"}
+MAPPING = parse_mapping({"properties": {name: {"type": kind} for name, kind in TYPES.items()}})
 SHARES = [0.4, 0.2, 0.1, 0.05, 0.02, 0.01, 0.004, 0.001, 0.0004, 0.0001]  # of the documents
 SIZES = [30_000, 700, 26_000]
 NONE = len(SHARES)
+KEYS = 8
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,8 @@ class World:
     owner: NDArray[np.int64]
     offsets: NDArray[np.int64]
     alive: NDArray[np.bool_]
+    keys: NDArray[np.int64]  # KEYS greater: several
+    numbers: NDArray[np.int64]  # negative: none
 
     def frequencies(self, term: int) -> NDArray[np.int64]:
         return np.bincount(self.owner[self.words == term], minlength=len(self.alive))
@@ -50,12 +64,25 @@ class World:
         return np.bincount(self.owner[:ends][held], minlength=len(self.alive))
 
 
-def segment_of(name: str, texts: list[bytes], offsets: NDArray[np.int64]) -> SegmentReader:
+def segment_of(
+    name: str, texts: list[bytes], offsets: NDArray[np.int64], keys: NDArray[np.int64], numbers: NDArray[np.int64]
+) -> SegmentReader:
     rows = np.arange(len(texts), dtype=np.int32)
     ids = ByteColumn.of([b"%d" % offset for offset in offsets])
+    held = np.flatnonzero(numbers >= 0).astype(np.int32)
+    number = numbers[held]
+    if name == "1":  # here every document with a number has two
+        held, number = np.repeat(held, 2), np.stack([-number - 1, number], axis=1).ravel()
+    key_rows = np.concatenate([rows, rows[keys >= KEYS]])
+    values = np.concatenate([keys % KEYS, (keys[keys >= KEYS] + 1) % KEYS])
+    order = np.argsort(key_rows, kind="stable")
+    key = BytesValues(key_rows[order], ByteColumn.of([b"k%d" % v for v in values[order]]))
     data = build_segment(
         segment_id=SegmentId(name), schema_version=0, documents=len(texts), mapping=MAPPING, ids=ids, sources=ids,
-        columns={"t": BytesValues(rows, ByteColumn.of(texts))}, seq_nos=offsets, versions=offsets, offsets=offsets,
+        columns={
+            "t": BytesValues(rows, ByteColumn.of(texts)), "k": key, "n": NumberValues(held, number),
+            "x": NumberValues(held, number / 2),
+        }, seq_nos=offsets, versions=offsets, offsets=offsets,
         timestamps=offsets,
     )  # fmt: skip
     return SegmentReader(data.meta, data.arrays)
@@ -73,16 +100,21 @@ def world(*, ordered: bool, dead_share: float) -> World:
     texts = [" ".join("other" if w == NONE else f"w{w}" for w in part).encode() for part in parts]
     offsets = np.arange(total) if ordered else random.permutation(total)
     alive = random.random(total) >= dead_share
+    keys = np.minimum(random.exponential(0.8, total).astype(np.int64), KEYS - 1)
+    keys[30_000:] += KEYS * (random.random(total - 30_000) < 0.1)
+    numbers = np.where(random.random(total) < 0.8, random.integers(0, 1000, total), -1)
     segments, at = [], 0
     for number, size in enumerate(SIZES):
         own = slice(at, at + size)
         mask = alive[own].copy() if number else np.ones(size, np.bool_)
         alive[own] = mask
-        view = SegmentView(segment_of(str(number), texts[own], offsets[own]), mask, int((~mask).sum()), 1)
+        view = SegmentView(
+            segment_of(str(number), texts[own], offsets[own], keys[own], numbers[own]), mask, int((~mask).sum()), 1
+        )
         segments.append(SegmentQueries(number, view, SearchCache()))
         at += size
     owner = np.repeat(np.arange(total), [len(part) for part in parts])
-    return World(segments, np.array([w for part in parts for w in part]), owner, offsets, alive)
+    return World(segments, np.array([w for part in parts for w in part]), owner, offsets, alive, keys, numbers)
 
 
 @pytest.fixture(
@@ -93,19 +125,23 @@ def large(request: pytest.FixtureRequest) -> World:
     return world(ordered=request.param[0], dead_share=request.param[1])
 
 
-def run(large: World, plan: Plan, k: int, wanted: int) -> tuple[list[tuple[int, float]], int]:
-    """(offset, score) of the best, and the number of matches."""
+def run(large: World, plan: Plan, k: int, wanted: int) -> list[tuple[list[tuple[int, float]], int]]:
+    """(offset, score) of the best, and the number of matches; asked, and asked again twice."""
     listed, ordered = in_order(large.segments)
     tables = Tables(listed)
     weights = Weights(gather((survey(plan),), tables, int(large.alive.sum())), Scales(MAPPING))
     shape = shape_of(plan, MAPPING)
     assert shape is not None
-    heap = Heap(k)
-    total = TopSearch(shape, weights, listed, tables.field("t"), ordered=ordered).run(heap, wanted)
-    hits = heap.hits()
+    top = TopSearch(shape, weights, tables.field("t"), Limits(tables, SearchCache()), ordered=ordered)
     starts = np.cumsum([0, *SIZES])
-    assert [h.offset for h in hits] == [int(large.offsets[starts[h.segment] + h.doc]) for h in hits]
-    return [(h.offset, h.score or 0.0) for h in hits], total
+    found = []
+    for _ in range(3):
+        heap = Heap(k)
+        total = top.run(heap, wanted)
+        hits = heap.hits()
+        assert [h.offset for h in hits] == [int(large.offsets[starts[h.segment] + h.doc]) for h in hits]
+        found.append(([(h.offset, h.score or 0.0) for h in hits], total))
+    return found
 
 
 def twin(
@@ -142,12 +178,12 @@ def weight_of(large: World, frequencies: Sequence[NDArray[np.int64]]) -> float:
 
 
 def check(large: World, plan: Plan, scores: NDArray[np.float32], k: int, wanted: int) -> None:
-    found, total = run(large, plan, k, wanted)
     matching = np.flatnonzero(scores >= 0)
     order = matching[np.lexsort([large.offsets[matching], -scores[matching]])][:k]
-    assert [offset for offset, _ in found] == large.offsets[order].tolist()
-    assert [score for _, score in found] == scores[order].tolist()
-    assert total == len(matching) if len(matching) < wanted else total >= wanted
+    for found, total in run(large, plan, k, wanted):
+        assert [offset for offset, _ in found] == large.offsets[order].tolist()
+        assert [score for _, score in found] == scores[order].tolist()
+        assert total == len(matching) if len(matching) < wanted else total >= wanted
 
 
 terms = st.lists(st.integers(0, NONE - 1), min_size=1, max_size=4, unique=True)
@@ -175,3 +211,63 @@ def test_the_best_of_phrases(large: World, chosen: list[int], k: int, count: int
     check(large, plan, twin(large, [large.phrase(chosen)], [weight], every=False), k, count)
     listed = sum(len(segment.phrase_frequencies(plan)) for segment in large.segments)
     assert listed == int((large.phrase(chosen) > 0).sum())
+
+
+Filter = tuple[str, int, int]
+filters = st.one_of(
+    st.tuples(st.just("k"), st.integers(0, KEYS), st.just(0)),
+    st.tuples(st.just("t"), st.integers(0, NONE), st.just(0)),
+    st.tuples(st.sampled_from("nx"), st.integers(-5, 1000), st.integers(0, 600)),
+    st.tuples(st.just("set"), st.integers(0, 900), st.integers(1, 50)),
+)
+
+
+def filter_of(one: Filter) -> Plan:
+    kind, a, b = one
+    if kind in "kt":
+        return TermScore(kind, b"k%d" % a if kind == "k" else b"w%d" % a)
+    if kind == "set":
+        return Constant(NumberSet("n", np.arange(a, a + b)))
+    return Constant(NumberSpan(kind, a, a + b) if kind == "n" else NumberSpan(kind, a / 2, (a + b) / 2))
+
+
+def passing(large: World, one: Filter) -> NDArray[np.bool_]:
+    kind, a, b = one
+    if kind == "k":
+        return ((large.keys % KEYS == a) | ((large.keys >= KEYS) & ((large.keys + 1) % KEYS == a))) & (a < KEYS)
+    if kind == "t":
+        return large.frequencies(a if a < NONE else -1) > 0
+    found = (large.numbers >= a) & (large.numbers < a + b + (kind != "set")) & (large.numbers >= 0)
+    if kind != "set":  # of the second segment's documents each has -n - 1 too
+        second = np.arange(len(found)) // SIZES[0] == 1
+        second[SIZES[0] + SIZES[1] :] = False
+        other = -large.numbers - 1
+        found |= second & (large.numbers >= 0) & (other >= a) & (other <= a + b)
+    return found
+
+
+@settings(max_examples=60)
+@given(
+    chosen=st.lists(st.integers(0, 6), min_size=1, max_size=3, unique=True), how=st.sampled_from(["any", "all", "phrase"]),
+    must=st.lists(filters, max_size=2), must_not=st.lists(filters, max_size=2), k=sizes, count=wanted,
+)  # fmt: skip
+def test_the_best_within_filters(
+    large: World, chosen: list[int], how: str, must: list[Filter], must_not: list[Filter], k: int, count: int
+) -> None:
+    """Filters of terms, spans and sets, selective or not, asked for the first time and again: they take documents away, no more."""
+    leaves = tuple(TermScore("t", b"w%d" % t) for t in chosen)
+    parts = [large.frequencies(t) for t in chosen]
+    weights = [weight_of(large, [part]) for part in parts]
+    plan: Plan = (
+        leaves[0] if len(leaves) == 1 else Combine(must=leaves) if how == "all" else Combine(should=leaves, least=1)
+    )
+    if how == "phrase" and len(chosen) > 1:
+        plan = PhraseScore("t", tuple(leaf.term for leaf in leaves), tuple(range(len(chosen))))
+        weights, parts = [weight_of(large, parts)], [large.phrase(chosen)]
+    scores = twin(large, parts, weights, every=how == "all" and len(chosen) > 1)
+    for one in must:
+        scores = np.where(passing(large, one), scores, np.float32(-1))
+    for one in must_not:
+        scores = np.where(passing(large, one), np.float32(-1), scores)
+    around = Combine(must=(plan,), filter=tuple(map(filter_of, must)), must_not=tuple(map(filter_of, must_not)))
+    check(large, around, scores, k, count)
