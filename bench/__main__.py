@@ -12,10 +12,11 @@ from bench.corpus import FOLDER
 from bench.rounds import settle
 from query_api.cli.serve import use_kernels
 
-NAMES = ("ingest", "search", "opensearch", "busy", "visible", "memory", "profile")
+NAMES = ("ingest", "search", "opensearch", "busy", "visible", "memory", "growth", "profile")
 HELP = {
     "corpus": "auto, commits, demo, or an NDJSON file (its fields are inferred)",
     "documents": "size; the corpus is cut, or repeated under new ids",
+    "sizes": "numbers of documents, each measured on its own",
     "rounds": "how often each side runs; the median is reported",
     "partitions": "partitions of our index (ingest: one or several numbers)",
     "batch": "records a batch that is appended to the log",
