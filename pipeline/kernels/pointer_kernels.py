@@ -16,7 +16,7 @@ from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32A
 from pipeline.kernels.compile import kernel
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _pointer(typing: Any, address: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
