@@ -27,6 +27,44 @@ class Metric(Aggregation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendedStats(Metric):
+    """stats, and how far values lie apart; ``sigma``: how many standard deviations the bounds are from the mean."""
+
+    kind: str = "extended_stats"
+    sigma: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cardinality(Metric):
+    """How many distinct values there are, exactly up to ``precision_threshold``."""
+
+    kind: str = "cardinality"
+    precision_threshold: int = 3000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantiles(Metric):
+    """percentiles (``points``: shares in per cent), percentile_ranks (``points``: values) and median_absolute_deviation.
+
+    ``digits`` from 0: to so many significant digits, as HdrHistogram counts; -1: by a t-digest of ``compression``.
+    """
+
+    points: Sequence[float] = ()
+    keyed: bool = True
+    compression: float = 100.0
+    digits: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightedAverage(Metric):
+    """The average of ``field``, each value counted as often as another field of its document says."""
+
+    kind: str = "weighted_avg"
+    weight: str
+    weight_missing: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TermsAggregation(Aggregation):
     """One bucket per value; ``order``: (key, ascending) with key ``_count``, ``_key`` or a metric path (``price_avg``, ``s.max``)."""
 
@@ -40,6 +78,53 @@ class TermsAggregation(Aggregation):
     exclude: Any = None
     format: str = ""
     value_type: str = ""  # what an unmapped field's ``missing`` is: string, long, double, date, boolean, ip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RareTermsAggregation(TermsAggregation):
+    """The values that few documents have, the rarest first."""
+
+    max_doc_count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySource:
+    """One part of a compound key. ``kind``: terms, histogram, date_histogram; parameters as those aggregations have them.
+
+    ``missing_first``: where documents without a value go if they have a bucket (``missing_bucket``); None: as small values.
+    """
+
+    name: str = ""
+    kind: str = "terms"
+    field: str
+    descending: bool = False
+    missing: Any = None
+    missing_bucket: bool = False
+    missing_first: bool | None = None
+    interval: float = 0.0
+    fixed_interval_ms: int = 0
+    calendar_interval: str = ""
+    time_zone: str = ""
+    shift_ms: int = 0
+    format: str = ""
+    value_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultiTermsAggregation(TermsAggregation):
+    """One bucket per combination of several fields' values."""
+
+    field: str = ""
+    sources: Sequence[KeySource]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositeAggregation(Aggregation):
+    """All buckets of combinations of keys, in their order, page by page: those ``after`` a key, a value for each source."""
+
+    sources: Sequence[KeySource]
+    size: int = 10
+    after: Sequence[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +209,39 @@ class MissingAggregation(Aggregation):
 
     field: str
     missing: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline(Aggregation):
+    """Something computed of what other aggregations show: avg_bucket, derivative, bucket_sort …
+
+    ``path`` is ``buckets_path``: names joined by ``>``, then perhaps what of the last one. ``options`` by their names in the request.
+    """
+
+    kind: str
+    path: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopHitsAggregation(Aggregation):
+    """The best documents of a bucket. ``sort``: ``schemas.query.SortKey``, none: by score; ``hits``: what is shown of each, as a request."""
+
+    size: int = 3
+    offset: int = 0
+    sort: Sequence[Any] = ()
+    track_scores: bool = False
+    hits: Any
+
+    @property
+    def by_score(self) -> bool:
+        """Whether scores must be known."""
+        return not self.sort or self.track_scores or any(key.field == "_score" for key in self.sort)
+
+
+def wants_scores(aggregations: Mapping[str, Aggregation]) -> bool:
+    """Whether an aggregation looks at the scores of documents."""
+    return any(
+        (isinstance(agg, TopHitsAggregation) and agg.by_score) or wants_scores(agg.children)
+        for agg in aggregations.values()
+    )

@@ -30,6 +30,7 @@ DELETED_IDS_KEPT_OFFSETS: Final = 1_000_000  # how far back, in offsets, a delet
 
 # --- queries -----------------------------------------------------------------------------------
 RESULT_WINDOW_MAX: Final = 10_000  # from + size (index.max_result_window)
+INNER_RESULT_WINDOW_MAX: Final = 100  # from + size of top_hits (index.max_inner_result_window)
 CLAUSES_MAX: Final = 1024  # indices.query.bool.max_clause_count
 TERMS_QUERY_MAX: Final = 65_536  # index.max_terms_count
 REGEXP_CHARACTERS_MAX: Final = 1_000  # index.max_regex_length

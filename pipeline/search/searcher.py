@@ -42,6 +42,7 @@ from pipeline.search.queries.top import Heap, TopSearch, in_order, shape_of
 from pipeline.search.sort import Rows, Sorter
 from pipeline.search.statistics import Scales, Weights, gather
 from pipeline.segments.view import PartitionView
+from schemas.aggregations import wants_scores
 from schemas.ids import IndexName, PartitionId
 from schemas.mapping import IndexMapping
 from schemas.query import Node, SearchRequest, SortKey
@@ -207,7 +208,7 @@ class Searcher:
 
     def _answer_key(self, request: SearchRequest) -> tuple[Hashable, bytes] | None:
         """Under what an answer without rows is remembered; None where it depends on scores or on the clock."""
-        if request.timeout_ms is not None or request.min_score is not None:
+        if request.timeout_ms is not None or request.min_score is not None or wants_scores(request.aggregations):
             return None
         if not self._kept_answers or next(expanding_leaves(self.compile(request.query, request.now_ms)), None):
             return None
@@ -220,8 +221,9 @@ class Searcher:
         if request.search_after or (request.sort and not is_by_score(request.sort)):
             return self._by_keys(request, plan, weights)
         k = request.offset + request.size
+        scored = wants_scores(request.aggregations)
         if request.aggregations and not k:
-            found, aggregations = self._every(request, plan, weights, None, scored=False)
+            found, aggregations = self._every(request, plan, weights, None, scored=scored)
             return self._result(request, found.total, None, (), found, aggregations)
         heap = Heap(k)
         late: _Found | None = None
@@ -299,15 +301,16 @@ class Searcher:
         k = request.offset + request.size
         collector = SortedCollector(sorters, max(k, 1), request.search_after, self._columns)
         scored = request.track_scores or any(key.field == "_score" for key in request.sort)
+        needed = scored or wants_scores(request.aggregations)
         greatest: list[float] = []
 
         def add(rows: Rows) -> None:
             if request.track_scores and rows.scores is not None and len(rows.scores):
                 greatest.append(float(rows.scores.max()))
             if k:
-                collector.add(rows)
+                collector.add(rows if scored else Rows(rows.segment, rows.selection, None))
 
-        found, aggregations = self._every(request, plan, weights, add, scored=scored)
+        found, aggregations = self._every(request, plan, weights, add, scored=needed)
         best = collector.ranked() if k else []
         hits = [
             RowHit(r.row.segment, r.row.document, r.row.score if scored else None, r.values, r.row.offset) for r in best

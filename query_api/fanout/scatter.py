@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, TypeVar
 
 from msgspec import Struct, structs
@@ -17,9 +18,10 @@ from msgspec import Struct, structs
 from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.tracing import Tracer
-from query_api.fanout.aggregations.reduce import reduce_aggregations
+from query_api.fanout.aggregations.reduce import PendingHits, reduce_with_hits
 from query_api.fanout.ports import PartitionSearcher, PointInTime
 from query_api.fanout.ranking import merge_hits
+from schemas.aggregations import wants_scores
 from schemas.errors import ErrorKind, SedimentError
 from schemas.ids import IndexName, LogOffset
 from schemas.query import Bool, Node, SearchRequest, expands
@@ -65,6 +67,15 @@ class Shown(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class InnerHits:
+    """Hits of an aggregation: what is shown of each (``request``), the hits, and the list in the aggregations that takes them."""
+
+    request: SearchRequest
+    hits: Sequence[Shown]
+    target: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a search found."""
 
@@ -76,6 +87,7 @@ class Answer:
     total_exact: bool
     max_score: float | None
     aggregations: Mapping[str, Any] = field(default_factory=dict)
+    inner: Sequence[InnerHits] = ()
 
     @property
     def timed_out(self) -> bool:
@@ -147,6 +159,7 @@ class Scatter:
             for m, hit in zip(page, fetched, strict=True)
             if hit is not None
         ]
+        aggregations, pending = self._aggregations([r for _, _, r in alive], request)
         return Answer(
             partitions=count,
             failures=tuple(self.failures),
@@ -155,7 +168,8 @@ class Scatter:
             total=merged.total,
             total_exact=merged.total_exact,
             max_score=merged.max_score,
-            aggregations=self._aggregations([r for _, _, r in alive], request),
+            aggregations=aggregations,
+            inner=self._inner([(n, v) for n, v, _ in alive], pending, statistics),
         )
 
     def _query(self, v: View, statistics: Statistics) -> QueryResult:
@@ -171,16 +185,37 @@ class Scatter:
             self.metrics.observe(names.PARTITION_SEARCH_SECONDS, self.monotonic() - started, index=v.index)
         return _placed(found, v)
 
-    def _aggregations(self, results: Sequence[QueryResult], request: SearchRequest) -> Mapping[str, Any]:
+    def _aggregations(
+        self, results: Sequence[QueryResult], request: SearchRequest
+    ) -> tuple[Mapping[str, Any], Sequence[PendingHits]]:
         if not request.aggregations:
-            return {}
+            return {}, ()
         try:
-            return reduce_aggregations(
-                request.aggregations, [r.aggregations for r in results], typed_keys=self.typed_keys
-            )
+            return reduce_with_hits(request.aggregations, [r.aggregations for r in results], typed_keys=self.typed_keys)
         except SedimentError as error:
             failure = Failure(results[0].index if results else IndexName("_all"), -1, error)
             raise AllFailedError((failure,), "fetch") from error
+
+    def _inner(
+        self, views: Sequence[tuple[int, View]], pending: Sequence[PendingHits], statistics: Mapping[int, Statistics]
+    ) -> list[InnerHits]:
+        """The hits of aggregations' buckets, fetched as these ask for them; views with their numbers among all."""
+        found: list[InnerHits] = []
+        for agg in {id(one.agg): one.agg for one in pending}.values():
+            mine = [one for one in pending if one.agg is agg]
+            own = [
+                structs.replace(v, request=replace(agg.hits, query=v.request.query, now_ms=v.request.now_ms))
+                for _, v in views
+            ]
+            hits = iter(self._fetch(own, [row for one in mine for row in one.rows], statistics))
+            for one in mine:
+                shown = [
+                    Shown(views[result][1].place, views[result][0], row, hit)
+                    for (result, row), hit in zip(one.rows, islice(hits, len(one.rows)), strict=True)
+                    if hit is not None
+                ]
+                found.append(InnerHits(agg.hits, shown, one.target))
+        return found
 
     def views(self, indices: Sequence[Searched], request: SearchRequest) -> list[View]:
         """The newest state of every partition; one that cannot be asked is among the failures."""
@@ -303,7 +338,7 @@ def needs_scores(request: SearchRequest) -> bool:
     if request.explain or request.min_score is not None or request.track_scores or expands(request):
         return True
     scored = not request.sort or any(key.field == "_score" for key in request.sort)
-    return scored and request.size > 0
+    return (scored and request.size > 0) or wants_scores(request.aggregations)
 
 
 def visible_offsets(answer: Answer) -> Mapping[tuple[IndexName, int], LogOffset]:

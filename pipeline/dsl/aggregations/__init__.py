@@ -1,4 +1,4 @@
 """``aggs``: named aggregations, nested in each other, with every parameter checked.
 
-``buckets`` · ``parse``
+``buckets`` · ``compounds`` · ``metrics`` · ``top_hits`` · ``pipelines`` · ``parse``
 """

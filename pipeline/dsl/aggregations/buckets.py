@@ -25,11 +25,13 @@ from schemas.aggregations import (
     HistogramAggregation,
     RangeAggregation,
     RangeBucket,
+    RareTermsAggregation,
     TermsAggregation,
 )
 from schemas.errors import illegal_argument
 from schemas.limits import BUCKETS_MAX, CLAUSES_MAX
 
+RARE_DOCUMENTS_MAX: Final = 100
 Order = tuple[tuple[str, bool], ...]
 _KEYS: Final = {"_term": "_key", "_time": "_key"}
 _CALENDAR: Final = {
@@ -127,9 +129,14 @@ def _partition(name: str, value: Mapping[str, Any]) -> dict[str, int]:
     return read
 
 
-def parse_terms(name: str, parameters: Mapping[str, Any], common: Mapping[str, Any]) -> Aggregation:
-    """``terms``."""
-    readers: Mapping[str, Read] = {
+TERMS_KEPT: Final = (
+    "size", "shard_size", "min_doc_count", "order", "missing", "include", "exclude", "format", "value_type",
+)  # fmt: skip
+
+
+def terms_readers(name: str) -> Mapping[str, Read]:
+    """The parameters of ``terms``."""
+    return {
         "field": to_text,
         "size": _at_least(1, "size", name),
         "shard_size": _at_least(1, "shardSize", name),
@@ -145,10 +152,26 @@ def parse_terms(name: str, parameters: Mapping[str, Any], common: Mapping[str, A
         "collect_mode": to_text,
         "show_term_doc_count_error": to_bool,
     }
-    read = read_object("terms", parameters, readers)
+
+
+def parse_terms(name: str, parameters: Mapping[str, Any], common: Mapping[str, Any]) -> Aggregation:
+    """``terms``."""
+    read = read_object("terms", parameters, terms_readers(name))
     field = _field(read)
-    kept = ("size", "shard_size", "min_doc_count", "order", "missing", "include", "exclude", "format", "value_type")
-    return TermsAggregation(field=field, **{k: read[k] for k in kept if k in read}, **common)
+    return TermsAggregation(field=field, **{k: read[k] for k in TERMS_KEPT if k in read}, **common)
+
+
+def parse_rare_terms(name: str, parameters: Mapping[str, Any], common: Mapping[str, Any]) -> Aggregation:
+    """``rare_terms``; ``precision`` says nothing here: counts are exact."""
+    wanted = ("field", "missing", "include", "exclude", "format", "value_type")
+    readers = {k: v for k, v in terms_readers(name).items() if k in wanted}
+    read = read_object("rare_terms", parameters, {**readers, "max_doc_count": to_int, "precision": to_float})
+    field, most = _field(read), read.get("max_doc_count", 1)
+    if not 1 <= most <= RARE_DOCUMENTS_MAX:
+        raise illegal_argument(f"[max_doc_count] must be in (0,{RARE_DOCUMENTS_MAX}]. Found [{most}] in [{name}]")
+    return RareTermsAggregation(
+        field=field, max_doc_count=most, **{k: read[k] for k in wanted[1:] if k in read}, **common
+    )
 
 
 def _bounds(name: str, value: Any) -> tuple[Any, Any]:
@@ -206,14 +229,16 @@ def parse_histogram(name: str, parameters: Mapping[str, Any], common: Mapping[st
     )
 
 
-def _calendar_interval(name: str, value: Any) -> str:
+def calendar_interval(name: str, value: Any) -> str:
+    """A calendar unit by its name or ``1x``."""
     text = to_text(name, value)
     if text not in _CALENDAR:
         raise illegal_argument(f"The supplied interval [{shown(text)}] could not be parsed as a calendar interval.")
     return _CALENDAR[text]
 
 
-def _fixed_interval(name: str, value: Any) -> int:
+def fixed_interval(name: str, value: Any) -> int:
+    """A width in ms."""
     text = f"{value}ms" if isinstance(value, int) and not isinstance(value, bool) else value
     ms = to_duration_ms(f"date_histogram.{name.replace('_i', 'I')}", text)
     if ms < 1:
@@ -221,15 +246,16 @@ def _fixed_interval(name: str, value: Any) -> int:
     return int(ms)
 
 
-def _interval(name: str, value: Any) -> tuple[str, int]:
+def one_interval(name: str, value: Any) -> tuple[str, int]:
     """The older ``interval``: a calendar unit by its name or ``1x``, else a fixed width."""
     text = to_text(name, value)
     if text in _CALENDAR:
         return _CALENDAR[text], 0
-    return "", _fixed_interval(name, value)
+    return "", fixed_interval(name, value)
 
 
-def _shift_ms(name: str, value: Any) -> int:
+def shift_ms(name: str, value: Any) -> int:
+    """``offset``: a duration with a sign, or ms."""
     if isinstance(value, int) and not isinstance(value, bool):
         return to_int(name, value)
     found = _OFFSET.fullmatch(to_text(name, value))
@@ -242,11 +268,11 @@ def parse_date_histogram(name: str, parameters: Mapping[str, Any], common: Mappi
     """``date_histogram``. Bounds stay as they are written: their format is the field's."""
     readers: Mapping[str, Read] = {
         "field": to_text,
-        "interval": _interval,
-        "calendar_interval": _calendar_interval,
-        "fixed_interval": _fixed_interval,
+        "interval": one_interval,
+        "calendar_interval": calendar_interval,
+        "fixed_interval": fixed_interval,
         "time_zone": to_text,
-        "offset": _shift_ms,
+        "offset": shift_ms,
         "min_doc_count": _at_least(0, "minDocCount", name),
         "missing": to_scalar,
         "order": _order,

@@ -1,6 +1,7 @@
 """``aggs``: named aggregations, nested in each other, with every parameter checked."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from pipeline.dsl.aggregations.buckets import (
@@ -8,11 +9,32 @@ from pipeline.dsl.aggregations.buckets import (
     parse_date_range,
     parse_histogram,
     parse_range,
+    parse_rare_terms,
     parse_terms,
 )
+from pipeline.dsl.aggregations.compounds import parse_composite, parse_multi_terms
+from pipeline.dsl.aggregations.metrics import (
+    PLAIN,
+    parse_cardinality,
+    parse_extended_stats,
+    parse_median_absolute_deviation,
+    parse_metric,
+    parse_percentile_ranks,
+    parse_percentiles,
+    parse_weighted_avg,
+)
+from pipeline.dsl.aggregations.pipelines import (
+    OF_HISTOGRAMS,
+    SCRIPTED,
+    SIBLINGS,
+    check_places,
+    parse_bucket_sort,
+    parse_pipeline,
+    refuse_script,
+)
+from pipeline.dsl.aggregations.top_hits import parse_top_hits
 from pipeline.dsl.compounds import parse_query
 from pipeline.dsl.values import (
-    Read,
     is_array,
     parsing,
     read_object,
@@ -36,21 +58,19 @@ from schemas.limits import AGGREGATION_DEPTH_MAX, CLAUSES_MAX
 
 # (name of the aggregation, its parameters, children and meta as arguments) -> the aggregation
 AggregationParser = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Aggregation]
-METRICS: Final = ("avg", "max", "min", "stats", "sum", "value_count")
 UNSUPPORTED: Final = frozenset({
-    "adjacency_matrix", "auto_date_histogram", "avg_bucket", "bucket_script", "bucket_selector", "bucket_sort", "cardinality",
-    "children", "composite", "cumulative_sum", "derivative", "diversified_sampler", "extended_stats", "extended_stats_bucket",
-    "geo_bounds", "geo_centroid", "geo_distance", "geohash_grid", "geotile_grid", "ip_range", "matrix_stats", "max_bucket",
-    "median_absolute_deviation", "min_bucket", "moving_avg", "moving_fn", "multi_terms", "nested", "parent", "percentile_ranks",
-    "percentiles", "percentiles_bucket", "rare_terms", "reverse_nested", "sampler", "scripted_metric", "serial_diff",
-    "significant_terms", "significant_text", "stats_bucket", "sum_bucket", "top_hits", "variable_width_histogram", "weighted_avg",
+    "adjacency_matrix", "auto_date_histogram", "children", "diversified_sampler", "geo_bounds", "geo_centroid", "geo_distance",
+    "geohash_grid", "geotile_grid", "ip_range", "matrix_stats", "moving_avg", "nested", "parent", "reverse_nested", "sampler",
+    "significant_terms", "significant_text", "variable_width_histogram",
 })  # fmt: skip
 _OTHER_KEY: Final = "_other_"
 
 
 def parse_aggregations(body: Any) -> dict[str, Aggregation]:
     """The aggregations of an ``aggs`` object by name. Raises ``parsing``, ``illegal_argument`` …"""
-    return _several(body, 0)
+    found = _several(body, 0)
+    check_places(found)
+    return found
 
 
 def _several(body: Any, depth: int) -> dict[str, Aggregation]:
@@ -104,39 +124,23 @@ def _build(
     depth: int,
 ) -> Aggregation:
     if kind in UNSUPPORTED:
-        raise parsing(f"[{kind}] aggregation is not supported: use one of [{', '.join(sorted(PARSERS))}]")
+        raise parsing(
+            f"[{kind}] aggregation is not supported: use one of [{', '.join(sorted(PARSERS.keys() - {*SCRIPTED}))}]"
+        )
     if kind not in PARSERS:
         raise parsing(f"Unknown aggregation type [{shown(kind)}]{suggestion(kind, PARSERS)}")
-    if kind in METRICS and children:
-        raise illegal_argument(f"Aggregator [{name}] of type [{kind}] cannot accept sub-aggregations")
     if kind == "global" and depth:
         raise illegal_argument(
             f"Aggregator [{name}] of type [global] cannot be used as a sub-aggregation: put it on the top level"
         )
-    return PARSERS[kind](name, parameters, {"children": children, "meta": meta})
+    found = PARSERS[kind](name, parameters, {"children": children, "meta": meta})
+    if isinstance(found, Metric) and children:
+        raise illegal_argument(f"Aggregator [{name}] of type [{kind}] cannot accept sub-aggregations")
+    return found
 
 
-def _metric(kind: str) -> AggregationParser:
-    readers: Mapping[str, Read] = {
-        "field": to_text,
-        "missing": to_scalar,
-        "format": to_text,
-        "value_type": to_text,
-    }
-
-    def parse(name: str, parameters: Mapping[str, Any], common: Mapping[str, Any]) -> Aggregation:
-        read = read_object(kind, parameters, readers)
-        if not read.get("field"):
-            raise illegal_argument("Required one of fields [field, script], but none were specified. ")
-        return Metric(
-            kind=kind,
-            field=read["field"],
-            missing=read.get("missing"),
-            format=read.get("format", ""),
-            **common,
-        )
-
-    return parse
+def _plain(kind: str, name: str, parameters: Mapping[str, Any], common: Mapping[str, Any]) -> Aggregation:
+    return parse_metric(kind, parameters, common)
 
 
 def _filter(name: str, parameters: Mapping[str, Any], common: Mapping[str, Any]) -> Aggregation:
@@ -191,5 +195,18 @@ PARSERS: Final[Mapping[str, AggregationParser]] = {
     "missing": _missing,
     "range": parse_range,
     "terms": parse_terms,
-    **{kind: _metric(kind) for kind in METRICS},
+    "cardinality": parse_cardinality,
+    "extended_stats": parse_extended_stats,
+    "median_absolute_deviation": parse_median_absolute_deviation,
+    "percentile_ranks": parse_percentile_ranks,
+    "percentiles": parse_percentiles,
+    "weighted_avg": parse_weighted_avg,
+    "bucket_sort": parse_bucket_sort,
+    "composite": parse_composite,
+    "multi_terms": parse_multi_terms,
+    "rare_terms": parse_rare_terms,
+    "top_hits": parse_top_hits,
+    **{kind: partial(parse_pipeline, kind) for kind in (*SIBLINGS, *OF_HISTOGRAMS)},
+    **{kind: partial(refuse_script, kind) for kind in SCRIPTED},
+    **{kind: partial(_plain, kind) for kind in PLAIN},
 }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.search.aggregations.buckets.compound import collect_composite, collect_multi_terms
 from pipeline.search.aggregations.buckets.histograms import (
     collect_date_histogram,
     collect_histogram,
@@ -22,9 +23,10 @@ from pipeline.search.aggregations.buckets.slots import (
     collect_range,
 )
 from pipeline.search.aggregations.buckets.terms import collect_terms, count_terms
-from pipeline.search.aggregations.fields import Docs, SegmentScope
+from pipeline.search.aggregations.fields import Docs, Placed, SegmentScope
 from pipeline.search.aggregations.merge import merge_all
 from pipeline.search.aggregations.metrics.numbers import collect_metric
+from pipeline.search.aggregations.metrics.top_rows import collect_top_hits
 from pipeline.search.aggregations.partials import Buckets, Partial
 from pipeline.search.cache import SearchCache
 from pipeline.search.columns import Columns
@@ -35,6 +37,7 @@ from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView
 from schemas.aggregations import (
     Aggregation,
+    CompositeAggregation,
     DateHistogramAggregation,
     FilterAggregation,
     FiltersAggregation,
@@ -42,8 +45,11 @@ from schemas.aggregations import (
     HistogramAggregation,
     Metric,
     MissingAggregation,
+    MultiTermsAggregation,
+    Pipeline,
     RangeAggregation,
     TermsAggregation,
+    TopHitsAggregation,
 )
 from schemas.ids import SegmentId
 from schemas.query import Node
@@ -71,8 +77,18 @@ def collect_aggregations(
         def rows(node: Node, number: int = number) -> Selection:
             return evaluate(node, number)
 
-        scope = SegmentScope(view.index, segment.reader, segment.alive, view.mapping, now_ms, rows, columns[number])
         found = matched[number]
+        scope = SegmentScope(
+            view.index,
+            segment.reader,
+            segment.alive,
+            view.mapping,
+            now_ms,
+            rows,
+            columns[number],
+            found,
+            view.partition,
+        )
         parts.append(
             _collect_all(
                 aggregations, scope, nothing(columns[number].reader.documents) if found is None else found.selection
@@ -99,6 +115,8 @@ def _collect_all(
     found: dict[str, Partial] = {}
     docs: Docs | None = None
     for name, agg in aggregations.items():
+        if isinstance(agg, Pipeline):
+            continue
         counted = None if agg.children else _count(name, agg, scope, selection)
         if counted is not None:
             found[name] = counted
@@ -111,6 +129,8 @@ def _collect_all(
 def _count(name: str, agg: Aggregation, scope: SegmentScope, selection: Selection) -> Partial | None:
     """An aggregation on the top that has none below, without listing documents; None where there is no such way."""
     match agg:
+        case MultiTermsAggregation():
+            return None
         case TermsAggregation():
             return count_terms(name, agg, scope, selection)
         case DateHistogramAggregation():
@@ -121,14 +141,18 @@ def _count(name: str, agg: Aggregation, scope: SegmentScope, selection: Selectio
 
 def _collect(name: str, agg: Aggregation, scope: SegmentScope, docs: Docs, parents: I64, count: int) -> Partial:
     """One aggregation under ``count`` parent buckets; document docs[i] is in parents[i]."""
+    if isinstance(agg, TopHitsAggregation):
+        return collect_top_hits(agg, scope, Placed(docs, parents, count))
     if isinstance(agg, Metric):
-        return collect_metric(name, agg, scope, docs, parents, count)
+        return collect_metric(name, agg, scope, Placed(docs, parents, count))
     buckets, index, bucket, docs = _buckets(name, agg, scope, docs, parents)
     if not agg.children:
         return buckets
     inner = docs[index]
     children = {
-        child: _collect(child, one, scope, inner, bucket, len(buckets.parents)) for child, one in agg.children.items()
+        child: _collect(child, one, scope, inner, bucket, len(buckets.parents))
+        for child, one in agg.children.items()
+        if not isinstance(one, Pipeline)
     }
     return Buckets(buckets.parents, buckets.keys, buckets.counts, buckets.shown, children)
 
@@ -137,6 +161,10 @@ def _buckets(  # noqa: PLR0911  one per kind
     name: str, agg: Aggregation, scope: SegmentScope, docs: Docs, parents: I64
 ) -> tuple[Buckets, I64, I64, Docs]:
     match agg:
+        case MultiTermsAggregation():
+            return *collect_multi_terms(name, agg, scope, docs, parents), docs
+        case CompositeAggregation():
+            return *collect_composite(name, agg, scope, docs), docs
         case TermsAggregation():
             return *collect_terms(name, agg, scope, docs, parents), docs
         case HistogramAggregation():

@@ -13,6 +13,7 @@ from pipeline.search.aggregations.partials import Shown
 from pipeline.search.columns import Columns
 from pipeline.search.date_math import DateContext, resolve, zone_of
 from pipeline.search.queries.selection import Selection
+from pipeline.search.sort import Rows
 from pipeline.search.values import address_of, boolean_of, decimal_of, text_of
 from pipeline.segments.columns.numbers import Numbers, Ordinals
 from pipeline.segments.columns.terms import Terms
@@ -58,7 +59,18 @@ class SegmentScope:
     now_ms: int
     evaluate: Callable[[Node], Selection]  # every live row that matches
     columns: Columns
+    matched: Rows | None = None  # what the query matches here; None: the segment is empty, or was not looked at
+    partition: int = 0
     masks: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Documents in buckets: document docs[i] is in bucket parents[i] of ``count``."""
+
+    docs: Docs
+    parents: I64
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

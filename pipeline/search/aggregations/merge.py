@@ -1,14 +1,17 @@
 """Merging partials: of segments to a partition's, of partitions to an index's. Associative and commutative."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.search.aggregations.names import Names, unite
-from pipeline.search.aggregations.partials import Buckets, Keys, Partial, Shown, Values
-from pipeline.search.aggregations.summaries.sums import Sums, add_sums
+from pipeline.search.aggregations.partials import Buckets, Keys, Partial, Shown, TopRows, Values
+from pipeline.search.aggregations.summaries.digests import add_digests
+from pipeline.search.aggregations.summaries.sketches import add_sketches
+from pipeline.search.aggregations.summaries.sums import add_sums
 from schemas.errors import invalid
 
 I64 = NDArray[np.int64]
@@ -34,11 +37,49 @@ def merge(name: str, parts: Sequence[tuple[Partial, I64]], count: int) -> Partia
     """One aggregation of ``count`` parent buckets; part's parent bucket i becomes mapping[i]."""
     values = [(p, m) for p, m in parts if isinstance(p, Values)]
     buckets = [(p, m) for p, m in parts if isinstance(p, Buckets)]
-    if not buckets:
+    rows = [(p, m) for p, m in parts if isinstance(p, TopRows)]
+    if len(rows) == len(parts):
+        return _merge_rows(rows, count)
+    if len(values) == len(parts):
         return _merge_values(values, count)
-    if values:
+    if len(buckets) < len(parts):
         raise _two_types(name)
     return _merge_buckets(name, buckets)
+
+
+def _merge_rows(parts: Sequence[tuple[TopRows, I64]], count: int) -> TopRows:
+    """The rows of all parts in one order. As many are kept as there are: each part has no more than are shown."""
+    totals, best = np.zeros(count, np.int64), np.full(count, -np.inf)
+    for one, mapping in parts:
+        np.add.at(totals, mapping, one.totals)
+        np.maximum.at(best, mapping, one.best)
+    parents = np.concatenate([mapping[one.parents] for one, mapping in parts])
+    joined = {name: np.concatenate([getattr(one, name) for one, _ in parts]) for name in _ROW_COLUMNS}
+    first = parts[0][0]
+    values = None if first.values is None else [row for one, _ in parts for row in one.values or ()]
+    columns: list[NDArray[Any]] = [-joined["scores"]]
+    if values is not None:
+        columns = [_ranks([row[j] for row in values], *order) for j, order in enumerate(first.orders)]
+    order = np.lexsort([joined["offsets"], joined["places"], *reversed(columns), parents])
+    return TopRows(
+        totals,
+        best,
+        parents[order],
+        **{name: column[order] for name, column in joined.items()},
+        values=None if values is None else [values[i] for i in order.tolist()],
+        orders=first.orders,
+    )
+
+
+_ROW_COLUMNS: Final = ("places", "segments", "documents", "offsets", "scores")
+
+
+def _ranks(values: Sequence[Any], descending: bool, missing_first: bool) -> I64:
+    """int64 that ascend in the wanted order."""
+    present = sorted({value for value in values if value is not None}, reverse=descending)
+    place = {value: rank for rank, value in enumerate(present)}
+    missing = -1 if missing_first else len(present)
+    return np.array([missing if value is None else place[value] for value in values], np.int64)
 
 
 def _two_types(name: str) -> Exception:
@@ -51,7 +92,9 @@ def _two_types(name: str) -> Exception:
 
 
 def _shown(parts: Sequence[Shown]) -> Shown:
-    """That of a mapped field, if any; of several the least, so that order does not matter."""
+    """That of a mapped field, if any; of several the least, so that order does not matter. Of compound keys part by part."""
+    if parts[0].parts:
+        return replace(parts[0], parts=tuple(map(_shown, zip(*(s.parts for s in parts), strict=True))))
     return min(parts, key=lambda s: (s.type == "", s.type != "double", _sort_key(s)))
 
 
@@ -62,7 +105,6 @@ def _sort_key(shown: Shown) -> str:
 def _merge_values(parts: Sequence[tuple[Values, I64]], count: int) -> Values:
     counts = np.zeros(count, np.int64)
     low = high = None
-    sums: list[tuple[Sums, I64]] = []
     for one, mapping in parts:
         np.add.at(counts, mapping, one.counts)
         if one.low is not None:
@@ -71,10 +113,21 @@ def _merge_values(parts: Sequence[tuple[Values, I64]], count: int) -> Values:
         if one.high is not None:
             high = np.full(count, -np.inf) if high is None else high
             np.maximum.at(high, mapping, one.high)
-        if one.sums is not None:
-            sums.append((one.sums, mapping))
     shown = _shown([one.shown for one, _ in parts])
-    return Values(counts, shown, low, high, add_sums(sums, count) if sums else None)
+    sums = [(one.sums, mapping) for one, mapping in parts if one.sums is not None]
+    others = [(one.others, mapping) for one, mapping in parts if one.others is not None]
+    sketches = [(one.sketches, mapping) for one, mapping in parts if one.sketches is not None]
+    digests = [(one.digests, mapping) for one, mapping in parts if one.digests is not None]
+    return Values(
+        counts,
+        shown,
+        low,
+        high,
+        add_sums(sums, count) if sums else None,
+        add_sums(others, count) if others else None,
+        add_sketches(sketches, count) if sketches else None,
+        add_digests(digests, count) if digests else None,
+    )
 
 
 def _merge_buckets(name: str, parts: Sequence[tuple[Buckets, I64]]) -> Buckets:

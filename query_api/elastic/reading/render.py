@@ -60,6 +60,8 @@ def search_answer(
     hits["max_score"] = sort_values.score_shown(answer.max_score)
     hits["hits"] = [_hit(one, request, targets[one.place]) for one in answer.hits]
     body["hits"] = hits
+    for inner in answer.inner:
+        inner.target.extend(_hit(one, inner.request, targets[one.place]) for one in inner.hits)
     if answer.aggregations:
         body["aggregations"] = answer.aggregations
     return body

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.kernels.arrays import frozen
 from pipeline.search.aggregations.partials import Buckets, Partial, Values
 from pipeline.search.kernels.count_kernels import greatest_counts
-from query_api.fanout.aggregations.metrics import STATS, metric_column
+from query_api.fanout.aggregations.metrics import measures_of, metric_column
 from schemas.aggregations import (
     Aggregation,
     DateHistogramAggregation,
@@ -19,6 +20,7 @@ from schemas.aggregations import (
     HistogramAggregation,
     Metric,
     MissingAggregation,
+    Pipeline,
     TermsAggregation,
 )
 from schemas.errors import SedimentError, invalid
@@ -27,7 +29,7 @@ I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Ordered = TermsAggregation | HistogramAggregation | DateHistogramAggregation
 _SINGLE: Final = (FilterAggregation, GlobalAggregation, MissingAggregation)
-_PART: Final = re.compile(r"([^.\[]+)(?:\.([^.\[]+)|\[([^\]]+)\])?")
+_PART: Final = re.compile(r"([^.\[]+)(?:\.([^\[]+)|\[([^\]]+)\])?")
 _BUILT_OF: Final = (
     "Buckets can only be sorted on a sub-aggregator path that is built out of zero or more "
     "single-bucket aggregations within the path and a final single-bucket or a metrics aggregation "
@@ -49,21 +51,26 @@ def check_order(agg: Ordered) -> None:
             _resolve(path, agg.children)
 
 
-def _resolve(path: str, children: Mapping[str, Aggregation]) -> tuple[list[str], str]:
-    """(the single-bucket aggregations on the way and the last one, what of it)."""
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """The single-bucket aggregations on the way, the last one, and what of it."""
+
+    names: list[str]
+    last: Aggregation
+    measure: str
+
+
+def _resolve(path: str, children: Mapping[str, Aggregation]) -> _Path:
     names: list[str] = []
     found: Aggregation | None = None
     wanted = ""
     for part in path.split(">"):
         if wanted or (found is not None and not isinstance(found, _SINGLE)):
-            raise _bad(
-                path,
-                _BUILT_OF,
-            )
+            raise _bad(path, _BUILT_OF)
+        if part == "_count" and found is not None:
+            return _Path(names, found, "_count")
         step = _PART.fullmatch(part)
-        if part == "_count" and names:
-            return names, "_count"
-        if step is None or step[1] not in children:
+        if step is None or step[1] not in children or isinstance(children[step[1]], Pipeline):
             name = path if step is None else step[1]
             raise _bad(
                 path,
@@ -73,13 +80,15 @@ def _resolve(path: str, children: Mapping[str, Aggregation]) -> tuple[list[str],
         names.append(step[1])
         found, wanted = children[step[1]], step[2] or step[3] or ""
         children = found.children
-    return names, _measure(path, found, wanted)
+    assert found is not None
+    return _Path(names, found, _measure(path, found, wanted))
 
 
-def _measure(path: str, found: Aggregation | None, wanted: str) -> str:
+def _measure(path: str, found: Aggregation, wanted: str) -> str:
     if isinstance(found, Metric):
-        if found.kind == "stats":
-            if wanted not in STATS:
+        several = measures_of(found)
+        if several is not None:
+            if wanted not in several:
                 raise _bad(
                     path,
                     f"Unknown metric name [{wanted}] on multi-value metrics aggregation"
@@ -94,33 +103,30 @@ def _measure(path: str, found: Aggregation | None, wanted: str) -> str:
                 "Ordering on a single-value metrics aggregation can only be done on its value. "
                 f'Either drop the key (a la "{short}") or change it to "value" (a la "{short}.value")',
             )
-        return found.kind
+        return ""
     if isinstance(found, _SINGLE) and wanted in {"", "doc_count", "_count"}:
         return "_count"
-    raise _bad(
-        path,
-        _BUILT_OF,
-    )
+    raise _bad(path, _BUILT_OF)
 
 
 def order_column(path: str, agg: Ordered, children: Mapping[str, Partial], numbers: I64) -> F64:
     """float64[numbers]: what a path gives for these buckets; NaN where there is no value."""
-    names, measure = _resolve(path, agg.children)
-    for name in names[:-1]:
+    way = _resolve(path, agg.children)
+    for name in way.names[:-1]:
         inner = children.get(name)
         if not isinstance(inner, Buckets):
             return np.full(len(numbers), np.nan)
         numbers = _single_bucket(inner, numbers)
         children = inner.children
-    last = children.get(names[-1])
+    last = children.get(way.names[-1])
     if isinstance(last, Buckets):
         numbers = _single_bucket(last, numbers)
         if not len(last.counts):
             return np.zeros(len(numbers))
         return np.where(numbers >= 0, last.counts[np.maximum(numbers, 0)], 0).astype(np.float64)
-    if not isinstance(last, Values):
+    if not isinstance(last, Values) or not isinstance(way.last, Metric):
         return np.full(len(numbers), np.nan)
-    return metric_column(measure, last, numbers)
+    return metric_column(way.last, way.measure, last, numbers)
 
 
 def _single_bucket(partial: Buckets, parents: I64) -> I64:

@@ -4,7 +4,7 @@ Partials are merged (``pipeline.search.aggregations.merge``: associative and com
 aggregation chooses which buckets of which parents are shown, and its children are shown for those only, all at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
@@ -15,33 +15,45 @@ from numpy.typing import NDArray
 from pipeline.search.aggregations.buckets.histograms import rounding_of
 from pipeline.search.aggregations.buckets.rounding import check_buckets
 from pipeline.search.aggregations.merge import merge_all
-from pipeline.search.aggregations.partials import UNIVERSE, Buckets, Partial, keys_at
+from pipeline.search.aggregations.partials import UNIVERSE, Buckets, Partial, TopRows, Values, keys_at
 from query_api.fanout.aggregations.metrics import render_metric
 from query_api.fanout.aggregations.orders import BY_KEY, check_order, ordered, sorted_by
-from query_api.fanout.aggregations.shown import as_string, java_double, keys_shown, numbers_shown
+from query_api.fanout.aggregations.pipelines import SIBLINGS, Asked, in_dependency, names_of, sibling, within
+from query_api.fanout.aggregations.shown import (
+    as_string,
+    composite_keys,
+    java_double,
+    keys_shown,
+    numbers_shown,
+)
+from query_api.fanout.aggregations.words import KIND_OF_WORD, pipeline_word, type_word
 from schemas.aggregations import (
     Aggregation,
+    CompositeAggregation,
     DateHistogramAggregation,
     FiltersAggregation,
-    GlobalAggregation,
     HistogramAggregation,
     Metric,
-    MissingAggregation,
+    Pipeline,
     RangeAggregation,
+    RareTermsAggregation,
     TermsAggregation,
+    TopHitsAggregation,
 )
+from schemas.results import RowHit
 
 I64 = NDArray[np.int64]
 Json = dict[str, Any]
 NO_BUCKET: Final = -1  # the number of a bucket that is shown though no document is in it
-_TERMS_WORDS: Final = {"keyword": "sterms", "ip": "sterms", "double": "dterms", "": "umterms"}
-_KIND_WORDS: Final[Mapping[type, str]] = {
-    DateHistogramAggregation: "date_histogram",
-    FiltersAggregation: "filters",
-    GlobalAggregation: "global",
-    HistogramAggregation: "histogram",
-    MissingAggregation: "missing",
-}
+
+
+@dataclass(frozen=True, slots=True)
+class PendingHits:
+    """Rows of a ``top_hits`` that are still to be fetched: (number of the answer they are of, row), and the list that takes the hits."""
+
+    agg: TopHitsAggregation
+    rows: Sequence[tuple[int, RowHit]]
+    target: list[Any]
 
 
 def reduce_aggregations(
@@ -51,17 +63,44 @@ def reduce_aggregations(
     typed_keys: bool = False,
 ) -> Json:
     """The ``aggregations`` object of a search answer. Raises ``too_many_buckets``, ``aggregation_execution``."""
-    merged = merge_all(parts)
-    renderer = _Renderer(typed_keys=typed_keys)
-    return renderer.level(aggregations, merged, np.zeros(1, np.int64))[0]
+    return reduce_with_hits(aggregations, parts, typed_keys=typed_keys)[0]
+
+
+def reduce_with_hits(
+    aggregations: Mapping[str, Aggregation],
+    parts: Sequence[Mapping[str, Partial]],
+    *,
+    typed_keys: bool = False,
+) -> tuple[Json, Sequence[PendingHits]]:
+    """The same, and the hits in it that are still to be fetched; ``parts`` are numbered in their order."""
+    renderer = _Renderer(names_of(aggregations))
+    placed = parts if len(parts) == 1 else [_placed(part, i) for i, part in enumerate(parts)]
+    (shown,) = renderer.level(aggregations, merge_all(placed), np.zeros(1, np.int64))
+    return _typed(shown, aggregations, renderer.words) if typed_keys else shown, renderer.pending
+
+
+def _placed(part: Mapping[str, Partial], place: int) -> dict[str, Partial]:
+    """The partials with their rows marked as those of an answer."""
+    found: dict[str, Partial] = {}
+    for name, partial in part.items():
+        if isinstance(partial, TopRows):
+            found[name] = replace(partial, places=np.full(len(partial.places), place))
+        elif isinstance(partial, Buckets) and partial.children:
+            found[name] = replace(partial, children=_placed(partial.children, place))
+        else:
+            found[name] = partial
+    return found
 
 
 class _Renderer:
-    """Counts the buckets of one answer."""
+    """One answer: counts its buckets, keeps what is pending, and how each aggregation's result is called by its name."""
 
-    def __init__(self, *, typed_keys: bool) -> None:
-        self.typed_keys = typed_keys
+    def __init__(self, pipelines: frozenset[str]) -> None:
+        self.pipelines = pipelines
         self.buckets = 0
+        self.pending: list[PendingHits] = []
+        self.words: dict[int, str] = {}  # by the aggregation's identity
+        self.kinds: dict[str, str] = {}
 
     def level(
         self, aggregations: Mapping[str, Aggregation], partials: Mapping[str, Partial], wanted: I64
@@ -72,27 +111,53 @@ class _Renderer:
             if name not in partials:
                 continue
             partial = partials[name]
-            shown_name = f"{_type_word(agg, partial)}#{name}" if self.typed_keys else name
-            for target, one in zip(objects, self._one(name, agg, partial, wanted), strict=True):
-                target[shown_name] = one if agg.meta is None else {"meta": agg.meta, **one}
+            word = self.words[id(agg)] = type_word(agg, partial)
+            self.kinds[name] = KIND_OF_WORD.get(word, word)
+            found = self._one(agg, partial, wanted)
+            self._apply_parents(agg, found)
+            for target, one in zip(objects, found, strict=True):
+                target[name] = one if agg.meta is None else {"meta": agg.meta, **one}
+        siblings = [(n, a) for n, a in aggregations.items() if isinstance(a, Pipeline) and a.kind in SIBLINGS]
+        for name, agg in siblings:
+            asked = Asked(name, agg, self.kinds, self.pipelines)
+            for target in objects:
+                one = sibling(asked, target)
+                target[name] = one if agg.meta is None else {"meta": agg.meta, **one}
         return objects
 
-    def _one(self, name: str, agg: Aggregation, partial: Partial, wanted: I64) -> list[Json]:
-        if isinstance(agg, Metric) or not isinstance(partial, Buckets):
+    def _apply_parents(self, agg: Aggregation, found: Sequence[Json]) -> None:
+        """Pipelines that stand in an aggregation, over its buckets."""
+        inside = {n: a for n, a in agg.children.items() if isinstance(a, Pipeline) and a.kind not in SIBLINGS}
+        for name in in_dependency(inside):
+            asked = Asked(name, inside[name], self.kinds, self.pipelines)
+            for one in found:
+                within(asked, one)
+
+    def _one(self, agg: Aggregation, partial: Partial, wanted: I64) -> list[Json]:
+        if isinstance(partial, TopRows):
+            assert isinstance(agg, TopHitsAggregation)
+            return self._top_hits(agg, partial, wanted)
+        if isinstance(partial, Values):
             assert isinstance(agg, Metric)
-            assert not isinstance(partial, Buckets)
             return render_metric(agg, partial, wanted)
-        match agg:
-            case TermsAggregation():
-                return self._terms(agg, partial, wanted)
-            case HistogramAggregation() | DateHistogramAggregation():
-                return self._histogram(agg, partial, wanted)
-            case RangeAggregation():
-                return self._range(agg, partial, wanted)
-            case FiltersAggregation():
-                return self._filters(agg, partial, wanted)
-            case _:
-                return self._single(agg, partial, wanted)
+        render = next((r for kinds, r in _RENDERERS if isinstance(agg, kinds)), _Renderer._single)
+        return render(self, agg, partial, wanted)
+
+    def _top_hits(self, agg: TopHitsAggregation, partial: TopRows, wanted: I64) -> list[Json]:
+        found: list[Json] = []
+        lows = np.searchsorted(partial.parents, wanted, side="left").tolist()
+        highs = np.searchsorted(partial.parents, wanted, side="right").tolist()
+        for bucket, low, high in zip(wanted.tolist(), lows, highs, strict=True):
+            total = int(partial.totals[bucket]) if bucket >= 0 else 0
+            best = float(partial.best[bucket]) if bucket >= 0 else -np.inf
+            target: list[Any] = []
+            rows = [_row(partial, i) for i in range(low, min(high, low + agg.offset + agg.size))][agg.offset :]
+            if bucket >= 0 and rows:
+                self.pending.append(PendingHits(agg, rows, target))
+            shown = None if not np.isfinite(best) or not agg.by_score else np.float32(best)
+            hits = {"total": {"value": total, "relation": "eq"}, "max_score": shown, "hits": target}
+            found.append({"hits": hits})
+        return found
 
     def _filled(self, agg: Aggregation, partial: Buckets, numbers: I64, buckets: list[Json]) -> list[Json]:
         """The buckets with these numbers, with what the aggregations below give of each; they are counted."""
@@ -109,6 +174,8 @@ class _Renderer:
         numbers = _joined([one.numbers for one in found])
         heads = [head for one in found for head in one.heads]
         buckets = iter(self._filled(agg, partial, numbers, heads))
+        if isinstance(agg, RareTermsAggregation):
+            return [{"buckets": list(islice(buckets, len(one.numbers)))} for one in found]
         return [
             {
                 "doc_count_error_upper_bound": 0,
@@ -122,7 +189,11 @@ class _Renderer:
         """The terms that are shown of one parent's."""
         counts = partial.counts[low:high]
         total = int((counts if agg.min_doc_count < 2 else counts[counts >= agg.min_doc_count]).sum())
-        if agg.min_doc_count == 0:
+        if isinstance(agg, RareTermsAggregation):
+            numbers = low + np.flatnonzero(counts <= agg.max_doc_count)
+            numbers = numbers[np.argsort(partial.counts[numbers], kind="stable")]
+            heads = keys_shown(partial.keys, numbers, partial.shown, partial.counts[numbers])
+        elif agg.min_doc_count == 0:
             numbers, heads = self._with_empty_terms(agg, partial, low, high)
         else:
             numbers = ordered(agg, partial, low, high)
@@ -145,6 +216,18 @@ class _Renderer:
         shown = np.array([somewhere[known[i]] for i in order.tolist()], np.int64)
         chosen = column[order]
         return chosen, keys_shown(partial.keys, shown, partial.shown, _counts(partial, chosen))
+
+    def _composite(self, agg: CompositeAggregation, partial: Buckets, wanted: I64) -> list[Json]:
+        found: list[Json] = []
+        names = [source.name for source in agg.sources]
+        for low, high in _ranges(partial, wanted):
+            numbers = np.arange(low, min(high, low + agg.size))
+            keys = [dict(zip(names, values, strict=True)) for values in composite_keys(agg, partial, numbers)]
+            counts = partial.counts[numbers].tolist()
+            heads: list[Json] = [{"key": key, "doc_count": n} for key, n in zip(keys, counts, strict=True)]
+            shown: Json = {"buckets": self._filled(agg, partial, numbers, heads)}
+            found.append({"after_key": keys[-1], **shown} if keys else shown)
+        return found
 
     def _histogram(
         self, agg: HistogramAggregation | DateHistogramAggregation, partial: Buckets, wanted: I64
@@ -208,6 +291,15 @@ class _Renderer:
         return self._filled(agg, partial, numbers, [{"doc_count": n} for n in _counts(partial, numbers).tolist()])
 
 
+_RENDERERS: Final[Sequence[tuple[tuple[type, ...], Callable[..., list[Json]]]]] = (
+    ((CompositeAggregation,), _Renderer._composite),  # noqa: SLF001  its own methods
+    ((TermsAggregation,), _Renderer._terms),  # noqa: SLF001
+    ((HistogramAggregation, DateHistogramAggregation), _Renderer._histogram),  # noqa: SLF001
+    ((RangeAggregation,), _Renderer._range),  # noqa: SLF001
+    ((FiltersAggregation,), _Renderer._filters),  # noqa: SLF001
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     """Buckets of one parent that are shown, their heads, and how many documents are in the others."""
@@ -217,17 +309,41 @@ class _Chosen:
     others: int
 
 
-def _type_word(agg: Aggregation, partial: Partial) -> str:
-    """The word before ``#`` with ``typed_keys``."""
-    match agg:
-        case Metric():
-            return agg.kind
-        case TermsAggregation():
-            return _TERMS_WORDS.get(partial.shown.type, "lterms")
-        case RangeAggregation():
-            return "date_range" if agg.date else "range"
-        case _:
-            return _KIND_WORDS.get(type(agg), "filter")
+def _row(partial: TopRows, i: int) -> tuple[int, RowHit]:
+    score = float(partial.scores[i])
+    values = () if partial.values is None else partial.values[i]
+    hit = RowHit(
+        int(partial.segments[i]),
+        int(partial.documents[i]),
+        None if np.isnan(score) else score,
+        values,
+        int(partial.offsets[i]),
+    )
+    return int(partial.places[i]), hit
+
+
+def _typed(shown: Json, aggregations: Mapping[str, Aggregation], words: Mapping[int, str]) -> Json:
+    """The same with the word of each aggregation's result before its name."""
+    found: Json = {}
+    for name, value in shown.items():
+        agg = aggregations.get(name)
+        if agg is None:
+            found[name] = value
+            continue
+        word = pipeline_word(agg) if isinstance(agg, Pipeline) else words[id(agg)]
+        found[f"{word}#{name}"] = _typed_inside(value, agg, words)
+    return found
+
+
+def _typed_inside(value: Json, agg: Aggregation, words: Mapping[int, str]) -> Json:
+    if not agg.children:
+        return value
+    buckets = value.get("buckets")
+    if isinstance(buckets, dict):
+        return value | {"buckets": {key: _typed(one, agg.children, words) for key, one in buckets.items()}}
+    if isinstance(buckets, list):
+        return value | {"buckets": [_typed(one, agg.children, words) for one in buckets]}
+    return _typed(value, agg.children, words)
 
 
 def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from pipeline.json_columns.addresses import format_ip
 from pipeline.json_columns.date_texts import format_dates
 from pipeline.json_columns.dates import format_date
+from pipeline.search.aggregations.buckets.keys import values_of
 from pipeline.search.aggregations.buckets.rounding import offsets_of
 from pipeline.search.aggregations.names import Names
-from pipeline.search.aggregations.partials import Keys, Shown
+from pipeline.search.aggregations.partials import Buckets, Keys, Shown
+from schemas.aggregations import CompositeAggregation
 from schemas.mapping import DATE_FORMAT_DEFAULT
 
+LONG_MIN, LONG_MAX = -(1 << 63), (1 << 63) - 1
 I64 = NDArray[np.int64]
 _PATTERN: Final = re.compile(r"(?P<before>[^#0,.]*)(?P<number>[#0,]*(?:\.[#0]*)?)(?P<after>.*)", re.DOTALL)
 
@@ -69,7 +72,7 @@ def as_string(value: float, shown: Shown) -> str | None:
     """What is shown beside a number: None where nothing is."""
     match shown.type:
         case "date":
-            return date_text(int(value), shown)
+            return date_text(int(min(max(value, LONG_MIN), LONG_MAX)), shown)
         case "boolean":
             return "true" if value else "false"
         case "long" | "double" | "" if shown.format:
@@ -80,6 +83,8 @@ def as_string(value: float, shown: Shown) -> str | None:
 
 def keys_shown(keys: Keys, places: I64, shown: Shown, counts: I64) -> list[dict[str, Any]]:
     """Buckets with the keys at these places: ``key``, where there is one ``key_as_string``, ``doc_count``."""
+    if shown.type == "compound":
+        return _compounds_shown(keys, places, shown, counts)
     if not isinstance(keys, Names):
         chosen = keys[places]
         return numbers_shown(chosen.astype(np.float64) if shown.type == "double" else chosen, shown, counts)
@@ -100,3 +105,43 @@ def numbers_shown(keys: NDArray[Any], shown: Shown, counts: I64) -> list[dict[st
         {"key_as_string": text, "key": key, "doc_count": count}
         for text, key, count in zip(texts, keys.tolist(), counts.tolist(), strict=True)
     ]
+
+
+def _compounds_shown(keys: Keys, places: I64, shown: Shown, counts: I64) -> list[dict[str, Any]]:
+    """Buckets of ``multi_terms``: keys as arrays, and joined by bars."""
+    buckets: list[dict[str, Any]] = []
+    for key, count in zip(_compounds(keys, places, shown), counts.tolist(), strict=True):
+        parts = [_part_shown(value, part, part.format) for value, part in zip(key, shown.parts, strict=True)]
+        text = "|".join({True: "true", False: "false"}[p] if isinstance(p, bool) else _plain(p) for p in parts)
+        buckets.append({"key": parts, "key_as_string": text, "doc_count": count})
+    return buckets
+
+
+def _plain(value: Any) -> str:
+    return java_double(value) if isinstance(value, float) else str(value)
+
+
+def _compounds(keys: Keys, places: I64, shown: Shown) -> list[list[Any]]:
+    if not isinstance(keys, Names):  # there are none
+        return []
+    return [values_of(name, shown.parts) for name in keys.texts(places)]
+
+
+def composite_keys(agg: CompositeAggregation, partial: Buckets, places: I64) -> list[list[Any]]:
+    """The keys of ``composite``, a list of values each: dates as numbers where the request gives no format."""
+    formats = [source.format for source in agg.sources]
+    return [
+        [_part_shown(v, part, form) for v, part, form in zip(key, partial.shown.parts, formats, strict=True)]
+        for key in _compounds(partial.keys, places, partial.shown)
+    ]
+
+
+def _part_shown(value: Any, part: Shown, form: str) -> Any:
+    """A part of a compound key."""
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return format_ip(value) if part.type == "ip" else value.decode(errors="surrogatepass")
+    if part.type == "boolean":
+        return bool(value)
+    return as_string(value, part) if form else value

@@ -1,7 +1,7 @@
 """Sorted pages of a partition against sorting all its documents."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cmp_to_key
 from typing import Any
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.search.searcher import Searcher
 from schemas.mapping import parse_mapping
-from schemas.query import MatchAll, Range, SearchRequest, SortKey, Term
+from schemas.query import MatchAll, Node, Range, SearchRequest, SortKey, Term
 from tests.oracle.views import build_view
 
 MAPPING = parse_mapping({"properties": {"n": {"type": "long"}, "x": {"type": "double"}, "tag": {"type": "keyword"}}})
@@ -30,7 +30,7 @@ KEYS = st.builds(
     descending=st.booleans(),
     missing=st.sampled_from(["_first", "_last"]),
 )
-QUERIES = {
+QUERIES: dict[str, tuple[Node, Callable[[Document], bool]]] = {
     "all": (MatchAll(), lambda d: True),
     "term": (Term(field="tag", value="a"), lambda d: d.get("tag") == "a"),
     "range": (Range(field="x", gte=0), lambda d: d.get("x", -1) >= 0),
@@ -61,11 +61,15 @@ def compare(keys: Sequence[SortKey], a: Sequence[Any], b: Sequence[Any]) -> int:
 def expected(
     documents: Sequence[Document], keys: Sequence[SortKey], after: Any, dead: set[int], matches: Any
 ) -> list[int]:
-    rows = [
+    rows: list[Sequence[Any]] = [
         (*(value_of(d, i, key) for key in keys), i) for i, d in enumerate(documents) if matches(d) and i not in dead
     ]
     rows = [row for row in rows if after is None or compare(keys, row, after) > 0]
-    return [row[-1] for row in sorted(rows, key=cmp_to_key(lambda a, b: compare(keys, a, b)))]
+
+    def order(a: Sequence[Any], b: Sequence[Any]) -> int:
+        return compare(keys, a, b)
+
+    return [row[-1] for row in sorted(rows, key=cmp_to_key(order))]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -83,14 +87,17 @@ def test_pages_are_those_of_sorting_everything(
     rows = [(i, f"id{i}", json.dumps(d).encode()) for i, d in enumerate(documents)]
     dead = data.draw(st.sets(st.integers(0, len(rows) - 1), max_size=3))
     cut = data.draw(st.integers(0, len(rows)))
-    segments = [rows[:cut], rows[cut:]] if data.draw(st.booleans()) else [rows[::2], rows[1::2]]
-    if data.draw(st.booleans()):
+    interleaved: bool = data.draw(st.booleans())
+    segments = [rows[::2], rows[1::2]] if interleaved else [rows[:cut], rows[cut:]]
+    turned: bool = data.draw(st.booleans())
+    if turned:
         segments = [part[::-1] for part in segments]
     searcher = Searcher(build_view(MAPPING, [part for part in segments if part], frozenset(dead)))
     query, matches = QUERIES[kind]
     everything = expected(documents, keys, None, dead, matches)
     after = None
-    if everything and data.draw(st.booleans()):
+    paged: bool = data.draw(st.booleans())
+    if everything and paged:
         row = data.draw(st.sampled_from(everything))
         after = [value_of(documents[row], row, key) for key in keys]
     request = SearchRequest(query=query, sort=tuple(keys), size=size, search_after=after)
@@ -102,7 +109,11 @@ def test_pages_are_those_of_sorting_everything(
 def test_zones_are_passed_over_and_nothing_is_missed(descending: bool) -> None:
     """Some thousands of rows, sorted, shuffled and constant ones: the same best rows as by looking at all."""
     count = 5_000
-    columns = {"n": [(i * 7919) % 4001 for i in range(count)], "x": [i / 8 for i in range(count)], "tag": ["a"] * count}
+    columns: dict[str, list[Any]] = {
+        "n": [(i * 7919) % 4001 for i in range(count)],
+        "x": [i / 8 for i in range(count)],
+        "tag": ["a"] * count,
+    }
     documents = [{name: values[i] for name, values in columns.items()} for i in range(count)]
     rows = [(i, str(i), json.dumps(d).encode()) for i, d in enumerate(documents)]
     searcher = Searcher(build_view(MAPPING, [rows], frozenset(range(0, count, 3))))

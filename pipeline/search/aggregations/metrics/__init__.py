@@ -1,4 +1,4 @@
 """One module per kind of aggregation that computes something of each bucket's documents.
 
-``numbers``
+``numbers`` · ``top_rows``
 """

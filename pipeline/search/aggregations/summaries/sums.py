@@ -86,6 +86,26 @@ def floats_of(sums: Sums) -> F64:
     return result
 
 
+def fraction_of(sums: Sums, bucket: int) -> Fraction:
+    """One sum, exactly."""
+    number = 0
+    for limb in sums.limbs[bucket][::-1].tolist():
+        number = (number << 32) + limb
+    places = 32 * sums.base - 1088
+    return Fraction(number << places) if places >= 0 else Fraction(number, 1 << -places)
+
+
+def squares_of(values: NDArray[np.float64], buckets: I64, count: int) -> Sums:
+    """The sums of the squares, exactly: a square is the sum of two float64 (Dekker 1971), as long as it is not too great for one."""
+    squares = np.minimum(values * values, np.finfo(np.float64).max)
+    scaled = values * 134217729.0
+    high = np.where(np.isfinite(scaled), scaled - (scaled - values), values)
+    low = values - high
+    rest = ((high * high - squares) + 2 * high * low) + low * low
+    rest = np.where(np.isfinite(rest), rest, 0.0)
+    return sums_of(np.concatenate([squares, rest]), np.concatenate([buckets, buckets]), count)
+
+
 def float_of(limbs: I64, base: int) -> float:
     """One sum, correctly rounded; beyond the greatest float64: infinite."""
     number = 0

@@ -1,6 +1,6 @@
 """Random documents and aggregations, and both ways of aggregating them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,22 @@ from pipeline.segments.view import PartitionView, SegmentView
 from query_api.fanout.aggregations.reduce import reduce_aggregations
 from schemas.aggregations import (
     Aggregation,
+    Cardinality,
+    CompositeAggregation,
     DateHistogramAggregation,
+    ExtendedStats,
     FilterAggregation,
     FiltersAggregation,
     GlobalAggregation,
     HistogramAggregation,
+    KeySource,
     Metric,
     MissingAggregation,
+    MultiTermsAggregation,
+    Quantiles,
     RangeAggregation,
     RangeBucket,
+    RareTermsAggregation,
     TermsAggregation,
 )
 from schemas.ids import IndexName, LogOffset, PartitionId, TopicName
@@ -143,7 +150,30 @@ def metrics() -> st.SearchStrategy[Aggregation]:
     kinds = st.sampled_from(["min", "max", "avg", "sum", "stats"])
     plain = st.builds(lambda k, f, m: Metric(kind=k, field=f, missing=m), kinds, NUMBERS, st.sampled_from([None, 1]))
     counts = st.builds(lambda f: Metric(kind="value_count", field=f), st.sampled_from(sorted(TYPES)))
-    return plain | counts
+    distinct = st.builds(
+        lambda f, t: Cardinality(field=f, precision_threshold=t), st.sampled_from(sorted(TYPES)), st.just(3000)
+    )
+    spread = st.builds(lambda f: ExtendedStats(field=f, sigma=3.0), st.sampled_from(["count", "price", "flag"]))
+    return plain | counts | distinct | spread | distributions()
+
+
+def distributions() -> st.SearchStrategy[Aggregation]:
+    """percentiles, percentile_ranks, median_absolute_deviation."""
+    percents = st.builds(
+        lambda f, k: Quantiles(kind="percentiles", field=f, points=(0.0, 12.5, 50.0, 100.0), keyed=k),
+        NUMBERS,
+        st.booleans(),
+    )
+    ranks = st.builds(
+        lambda f, k: Quantiles(kind="percentile_ranks", field=f, points=(-1.0, 0.0, 1.5, 123456.5), keyed=k),
+        NUMBERS,
+        st.booleans(),
+    )
+    apart = st.builds(lambda f: Quantiles(kind="median_absolute_deviation", field=f), NUMBERS)
+    return percents | ranks | apart
+
+
+MEASURES = {"stats": ".avg", "extended_stats": ".variance", "percentiles": ".12.5", "percentile_ranks": "[1.5]"}
 
 
 def order(children: Mapping[str, Aggregation]) -> st.SearchStrategy[Any]:
@@ -151,19 +181,52 @@ def order(children: Mapping[str, Aggregation]) -> st.SearchStrategy[Any]:
     paths = ["_count", "_key"]
     for name, child in children.items():
         if isinstance(child, Metric):
-            paths.append(f"{name}.avg" if child.kind == "stats" else name)
+            paths.append(f"{name}{MEASURES.get(child.kind, '')}")
         if isinstance(child, FilterAggregation):
             paths.append(name)
-            inner = [n for n, c in child.children.items() if isinstance(c, Metric) and c.kind != "stats"]
+            inner = [n for n, c in child.children.items() if isinstance(c, Metric) and c.kind not in MEASURES]
             paths += [f"{name}>{n}" for n in inner]
     one = st.tuples(st.sampled_from(paths), st.booleans())
     return one.map(lambda o: (o,) if o[0] == "_key" else (o, ("_key", True)))
 
 
 @st.composite
+def key_source(draw: st.DrawFn, *, compound: bool) -> KeySource:
+    """One part of a compound key; ``compound``: of composite, which has more kinds of them."""
+    kind = draw(st.sampled_from(["terms", "histogram", "date_histogram"])) if compound else "terms"
+    plain = sorted(TYPES if compound else TYPES.keys() - {"price"})  # of multi_terms, fractions are shown as Java does
+    fields = {"terms": plain, "histogram": ["count", "flag"], "date_histogram": ["when"]}[kind]
+    name = draw(st.sampled_from(fields))
+    common: dict[str, Any] = {"name": name, "field": name, "kind": kind}
+    if not compound:
+        return KeySource(**common, missing=draw(MISSING.get(name, st.just(None))))
+    bucket = draw(st.booleans())
+    return KeySource(
+        **common,
+        descending=draw(st.booleans()),
+        missing_bucket=bucket,
+        missing_first=draw(st.sampled_from([None, True, False])) if bucket else None,
+        interval=2.5 if kind == "histogram" else 0.0,
+        calendar_interval=draw(st.sampled_from(["day", "month"])) if kind == "date_histogram" else "",
+    )
+
+
+def _after_terms(source: KeySource) -> st.SearchStrategy[Any]:
+    values = VALUES[source.field]
+    return values | st.none() if source.missing_bucket else values
+
+
+AFTER: Mapping[str, Callable[[KeySource], st.SearchStrategy[Any]]] = {
+    "terms": _after_terms,
+    "histogram": lambda _: st.integers(-10, 10).map(lambda n: n * 2.5),
+    "date_histogram": lambda _: st.integers(19_000, 19_200).map(lambda n: n * DAY),
+}
+
+
+@st.composite
 def aggregation(draw: st.DrawFn, depth: int = 0) -> Aggregation:
     """Any aggregation, with others below it."""
-    kind = draw(st.integers(0, 8 if depth < 2 else 0))
+    kind = draw(st.integers(0, 11 if depth < 2 else 0))
     if kind == 0:
         return draw(metrics())
     names = draw(st.lists(st.sampled_from("pqr"), unique=True, max_size=2))
@@ -236,5 +299,21 @@ def aggregation(draw: st.DrawFn, depth: int = 0) -> Aggregation:
             )
         case 7:
             return MissingAggregation(field=draw(st.sampled_from(sorted(TYPES))), **common)
+        case 9 if depth == 0:
+            sources = draw(st.lists(key_source(compound=True), min_size=1, max_size=3, unique_by=lambda s: s.name))
+            after = [draw(AFTER[source.kind](source)) for source in sources] if draw(st.booleans()) else None
+            return CompositeAggregation(sources=sources, size=draw(st.integers(1, 5)), after=after, **common)
+        case 9 | 10:
+            sources = draw(st.lists(key_source(compound=False), min_size=2, max_size=2))
+            return MultiTermsAggregation(
+                sources=sources,
+                size=draw(st.integers(1, 4)),
+                order=draw(order(children)),
+                min_doc_count=draw(st.integers(0, 2)),
+                **common,
+            )
+        case 11:
+            name = draw(st.sampled_from(sorted(TYPES)))
+            return RareTermsAggregation(field=name, max_doc_count=draw(st.integers(1, 2)), **common)
         case _:
             return GlobalAggregation(**common) if depth == 0 else MissingAggregation(field="tag", **common)

@@ -69,13 +69,15 @@ def test_intervals_are_found_and_counted(given_: Any, data: st.DataObject, form:
     present = [data.draw(st.booleans()) if sparse else True for _ in values]
     rows = sorted(range(len(values)) if form == "all" else data.draw(st.sets(st.integers(0, len(values) - 1))))
     shown = frozen(np.array(present)) if sparse else NO_MASK
-    fixed = (bounds[0], shift, grid, frozen(np.array(bounds, np.int64)))
+    low, edges = bounds[0], frozen(np.array(bounds, np.int64))
     codes = np.zeros(len(values), np.uint8)
-    code_steps(frozen(np.array(values, np.int64)), shown, *fixed, codes)
+    code_steps(frozen(np.array(values, np.int64)), shown, low, shift, grid, edges, codes)
     wanted = [bisect_right(bounds, v) - 1 if p else len(bounds) - 1 for v, p in zip(values, present, strict=True)]
     assert codes.tolist() == wanted
     counts = np.zeros(len(bounds), np.int64)
-    count_steps(frozen(np.array(values, np.int64)), shown, *taken(form, rows, len(values)), *fixed, counts)
+    documents, mask, size = taken(form, rows, len(values))
+    column = frozen(np.array(values, np.int64))
+    count_steps(column, shown, documents, mask, size, low, shift, grid, edges, counts)
     assert counts.tolist() == [sum(wanted[row] == code for row in rows) for code in range(len(bounds))]
 
 
