@@ -179,7 +179,7 @@ def weight_of(large: World, frequencies: Sequence[NDArray[np.int64]]) -> float:
 
 def check(large: World, plan: Plan, scores: NDArray[np.float32], k: int, wanted: int) -> None:
     matching = np.flatnonzero(scores >= 0)
-    order = matching[np.lexsort([large.offsets[matching], -scores[matching]])][:k]
+    order = matching[np.lexsort((large.offsets[matching], -scores[matching]))][:k]
     for found, total in run(large, plan, k, wanted):
         assert [offset for offset, _ in found] == large.offsets[order].tolist()
         assert [score for _, score in found] == scores[order].tolist()
