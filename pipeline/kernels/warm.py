@@ -27,6 +27,7 @@ WARM_STAGES: tuple[tuple[str, ...], ...] = (
     (
         "pipeline.search.warm:warm_words",
         "pipeline.search.warm:warm_positions",
+        "pipeline.search.warm:warm_columns",
         "pipeline.segments.digest_kernels:warm",
         "pipeline.segments.ids:warm",
         "pipeline.segments.chunks.encodings:warm",

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # kernels may be imported only once the cache folder is chosen
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipeline.segments.view import PartitionView
+    from schemas.aggregations import Aggregation
     from schemas.query import Node
 
 
@@ -17,6 +18,43 @@ def warm_words() -> None:
 def warm_positions() -> None:
     """The same by phrases and by patterns; beside ``warm_words`` in another process, each compiles half."""
     _search(_position_queries())
+
+
+def warm_columns() -> None:
+    """Sort and aggregate it in every way there is a kernel for, and by columns of widths that a small segment does not have."""
+    import numpy as np
+
+    from pipeline.kernels.arrays import frozen
+    from pipeline.search.columns import EVERYWHERE
+    from pipeline.search.kernels.count_kernels import code_steps, count_codes, greatest_counts
+    from pipeline.search.searcher import Searcher
+    from schemas.query import MatchAll, SearchRequest, SortKey
+
+    searcher = Searcher(_view(), remember_answers=False)
+    for request in (
+        *(SearchRequest(size=1, sort=[SortKey(field), SortKey("_doc")]) for field in ("n", "x", "k")),
+        *[SearchRequest(size=0, query=MatchAll(), aggregations=_aggregations())] * 3,  # what is asked again is kept
+    ):
+        searcher.query(request, searcher.statistics(request))
+    counts, rows, bounds = np.zeros(3, np.int64), frozen(np.zeros(1, np.uint32)), frozen(np.arange(3))
+    for width in (np.uint8, np.uint16, np.uint32):
+        count_codes(frozen(np.zeros(1, width)), rows, EVERYWHERE, 0, 2, counts)
+        codes = np.zeros(1, width)
+        code_steps(frozen(np.zeros(1, np.int64)), EVERYWHERE, 0, 0, frozen(np.zeros(1, np.uint16)), bounds, codes)
+    greatest_counts(frozen(counts), counts.copy())
+
+
+def _aggregations() -> "Mapping[str, Aggregation]":
+    from pipeline.dsl.aggregations.parse import parse_aggregations
+
+    plain = {"terms": {"field": "k"}, "date_histogram": {"field": "n", "fixed_interval": "1ms"}}
+    of_numbers = ("extended_stats", "percentiles", "cardinality")
+    return parse_aggregations({
+        **{kind: {kind: given} for kind, given in plain.items()},
+        **{f"{kind}_{field}": {kind: {"field": field}} for kind in of_numbers for field in ("n", "x")},
+        "distinct": {"cardinality": {"field": "k"}},
+        "pairs": {"multi_terms": {"terms": [{"field": "k"}, {"field": "n"}]}, "aggs": {"s": {"stats": {"field": "x"}}}},
+    })  # fmt: skip
 
 
 def _search(queries: "Sequence[Node]") -> None:

@@ -52,6 +52,19 @@ SEARCHES: Final[tuple[dict[str, Any], ...]] = (
     {"query": {"dis_max": {"queries": [{"match": {"text": "lazy"}}, {"term": {"tag": "t0"}}]}}},
     {
         "size": 0,
+        "query": {"match": {"text": "quick"}},
+        "aggs": {
+            "flags": {"terms": {"field": "flag"}, "aggs": {"best": {"top_hits": {"size": 1}}}},
+            "tags": {
+                "composite": {"sources": [{"t": {"terms": {"field": "tag"}}}, {"f": {"terms": {"field": "flag"}}}]}
+            },
+            "distinct": {"cardinality": {"field": "tag", "precision_threshold": 1}},
+            "prices": {"percentiles": {"field": "price"}},
+            "days": {"date_histogram": {"field": "at", "fixed_interval": "1d", "time_zone": "Europe/Berlin"}},
+        },
+    },
+    {
+        "size": 0,
         "aggs": {
             "tags": {"terms": {"field": "tag"}, "aggs": {"price": {"stats": {"field": "price"}}}},
             "days": {"date_histogram": {"field": "at", "calendar_interval": "month"}},

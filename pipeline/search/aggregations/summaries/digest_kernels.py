@@ -115,10 +115,3 @@ def join_centroids(means: F64Array, weights: F64Array, compression: float, joine
         limit = total * 0.5 * (math.sin(min(math.pi / 2, (scale * turned + 1) / scale)) + 1)
     joined[count], sums[count] = mean, weight
     return count + 1
-
-
-def warm_digests() -> None:
-    """Every kernel here, once."""
-    values, room = np.arange(3.0), np.empty(8)
-    take_values(values, values + 1, 100.0, room, room.copy())
-    join_centroids(values, values + 1, 100.0, room, room.copy())

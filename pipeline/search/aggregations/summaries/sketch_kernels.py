@@ -7,7 +7,7 @@ Byte strings are hashed by the first word of MurmurHash3_x64_128 with seed 0, as
 
 import numpy as np
 
-from pipeline.kernels.arrays import I64Array, U8Array, U64Array, frozen
+from pipeline.kernels.arrays import I64Array, U8Array, U64Array
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, load64
 
@@ -78,11 +78,3 @@ def fill_registers(hashes: U64Array, rows: I64Array, precision: int, registers: 
             rest <<= np.uint64(1)
             rank += 1
         registers[rows[i], register] = max(registers[rows[i], register], rank)
-
-
-def warm_sketches() -> None:
-    """Every kernel here, once."""
-    ends = frozen(np.ones(1, np.int64))
-    hashes = np.zeros(1, np.uint64)
-    hash_strings(frozen(np.zeros(64, np.uint8)), frozen(np.zeros(1, np.int64)), ends, hashes)
-    fill_registers(hashes, np.zeros(1, np.int64), 4, np.zeros((1, 16), np.uint8))

@@ -63,14 +63,6 @@ def extremes(values: F64Array, buckets: I64Array, low: F64Array, high: F64Array)
             high[bucket] = value
 
 
-def warm_aggregations() -> None:
-    """Every kernel of this package, once."""
-    buckets = np.zeros(1, np.int64)
-    add_floats(np.zeros(1, np.int64), buckets, 0, np.zeros((1, 4), np.int64))
-    add_integers(buckets, buckets, np.zeros((1, 3), np.int64))
-    extremes(np.zeros(1), buckets, np.zeros(1), np.zeros(1))
-
-
 @kernel
 def count_codes(codes: U32Array, rows: U32Array, counts: I64Array) -> None:
     """Add to counts[codes[row]] for every row; codes beyond the counts are rows without a value."""
