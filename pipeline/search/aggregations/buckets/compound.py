@@ -15,7 +15,7 @@ from pipeline.kernels.arrays import frozen
 from pipeline.search.aggregations.buckets.groups import coded, first_of_document, group
 from pipeline.search.aggregations.buckets.key_kernels import join_strings
 from pipeline.search.aggregations.buckets.keys import piece_of
-from pipeline.search.aggregations.buckets.rounding import Rounding
+from pipeline.search.aggregations.buckets.rounding import Rounding, check_buckets
 from pipeline.search.aggregations.fields import (
     ANY_TYPE,
     NUMERIC,
@@ -108,6 +108,7 @@ def collect_composite(
     name: str, agg: CompositeAggregation, scope: SegmentScope, docs: Docs
 ) -> tuple[Buckets, I64, I64]:
     """(buckets, index, bucket) as of ``collect_terms``, under one parent: the first ``size`` keys after ``after``."""
+    check_buckets(agg.size)
     sources = [_source(name, one, scope, "composite") for one in agg.sources]
     combined = _combined(agg.sources, sources, scope, docs)
     distinct, _ = coded(combined.codes)

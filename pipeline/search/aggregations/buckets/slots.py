@@ -100,7 +100,10 @@ def _labels(agg: RangeAggregation, source: Source) -> tuple[Label, ...]:
     def end(given: object) -> float | None:
         if given is None:
             return None
-        return float(date_of(given, source)) if agg.date else float(given)  # type: ignore[arg-type]
+        if not agg.date:
+            return float(given)  # type: ignore[arg-type]
+        # a number is read in the field's format like a text: 1000 are seconds where that is epoch_second
+        return float(date_of(str(int(given)) if isinstance(given, int | float) else given, source))
 
     labels = [(one.key, end(one.start), end(one.end)) for one in agg.ranges]
     infinite = float("inf")

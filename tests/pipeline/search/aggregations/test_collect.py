@@ -8,7 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.aggregations import DateHistogramAggregation, Metric, TermsAggregation
+from schemas.aggregations import (
+    CompositeAggregation,
+    DateHistogramAggregation,
+    KeySource,
+    Metric,
+    RangeAggregation,
+    RangeBucket,
+    TermsAggregation,
+)
 from schemas.errors import SedimentError
 from schemas.query import Term
 from tests.oracle.aggregation_oracle import aggregate
@@ -132,3 +140,17 @@ def test_orders_must_name_something() -> None:
     """An order by what is not there is an error."""
     agg = TermsAggregation(field="tag", order=(("nope", True), ("_key", True)))
     assert error({"x": agg}, [{}]).message.startswith("Invalid aggregation order path [nope].")
+
+
+def test_pages_of_keys_are_bounded() -> None:
+    """A page of composite that is larger than an answer may be is an error that names the limit."""
+    agg = CompositeAggregation(sources=[KeySource(name="t", field="tag")], size=70_000)
+    assert error({"x": agg}, [{}]).code == "too_many_buckets"
+
+
+def test_numbers_as_dates_are_read_in_the_fields_format() -> None:
+    """The ends of a date_range: a number of four digits is a year, a longer one milliseconds."""
+    agg = RangeAggregation(field="when", date=True, ranges=[RangeBucket(None, 2022, 1641600000000)])
+    (bucket,) = answer([[[{"when": [1641600000000 - 1]}]]], {"x": agg})["x"]["buckets"]
+    assert bucket["key"] == "2022-01-01T00:00:00.000Z-2022-01-08T00:00:00.000Z"
+    assert bucket["doc_count"] == 1
