@@ -93,6 +93,7 @@ class KafkaReader:
         self._confirmed = True
         self._assigned = False
         self._closed = False
+        self._woken = False
         self._busy = Lock()  # the log may close its readers from another thread
 
     @property
@@ -126,6 +127,10 @@ class KafkaReader:
         self._position = offset
         self._assigned = False
 
+    def wake(self) -> None:
+        """Do not wait any longer than the client does."""
+        self._woken = True
+
     def close(self) -> None:
         """Release the consumer."""
         with self._busy:
@@ -153,7 +158,8 @@ class KafkaReader:
                 self._fail(name, text)
             self._log.check_open()
             self._confirm(IDLE_ID_AGE_SECONDS_MAX)
-            if monotonic() >= deadline:
+            if monotonic() >= deadline or self._woken:
+                self._woken = False
                 return
 
     def _assign(self) -> None:

@@ -64,14 +64,19 @@ class Bounds:
         if not self._begin <= offset <= self._end:
             raise offset_out_of_range(offset, self._begin, self._end)
 
-    def wait_beyond(self, offset: LogOffset, timeout_s: float) -> bool:
-        """Wait until the partition reaches beyond this offset; False if it did not in time."""
+    def wake(self) -> None:
+        """Let those who wait look again."""
+        with self.lock:
+            self._readable.notify_all()
+
+    def wait_beyond(self, offset: LogOffset, timeout_s: float, given_up: Callable[[], bool]) -> bool:
+        """Wait until the partition reaches beyond this offset; False if it did not in time, or before its reader gave up."""
         deadline = monotonic() + timeout_s
         with self.lock:
             self.check(offset)
             while offset == self._end:
                 remaining = deadline - monotonic()
-                if remaining <= 0:
+                if remaining <= 0 or given_up():
                     return False
                 self._readable.wait(remaining)
                 self.check(offset)
@@ -122,6 +127,7 @@ class LocalReader:
         self._position = start
         self._cursor = partition.cursor()
         self._ahead: deque[RecordBatch] = deque()
+        self._woken = False
 
     @property
     def position(self) -> LogOffset:
@@ -135,7 +141,8 @@ class LocalReader:
         if self._ahead:
             with self._partition.bounds.lock:
                 self._partition.bounds.check(self._position)
-        elif not self._partition.bounds.wait_beyond(self._position, timeout_s):
+        elif not self._partition.bounds.wait_beyond(self._position, timeout_s, lambda: self._woken):
+            self._woken = False
             return empty_batch(self._partition.partition, self._position)
         else:
             self._ahead.extend(self._cursor.fetch(self._position))
@@ -148,6 +155,11 @@ class LocalReader:
         """Go on at this offset."""
         self._ahead.clear()
         self._position = offset
+
+    def wake(self) -> None:
+        """Do not wait any longer."""
+        self._woken = True
+        self._partition.bounds.wake()
 
     def close(self) -> None:
         """Release what reading holds."""

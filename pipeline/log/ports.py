@@ -67,6 +67,10 @@ class PartitionReader(Protocol):
         """Go on at this offset."""
         ...
 
+    def wake(self) -> None:
+        """Let a read that waits return what there is, at once (Kafka: within 0.2 s); where none waits, the next one. From any thread."""
+        ...
+
     def close(self) -> None:
         """Release what reading holds."""
         ...

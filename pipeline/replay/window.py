@@ -72,6 +72,10 @@ class WindowReader:
         """Go on at this offset."""
         self._inner.seek(offset)
 
+    def wake(self) -> None:
+        """Do not wait any longer than this reader itself does."""
+        self._inner.wake()
+
     def close(self) -> None:
         """Release what reading holds."""
         self._inner.close()

@@ -375,6 +375,25 @@ class LogContract:
             expected = [b"%d %d %d" % (number, i, j) for i in range(appends) for j in range(3)]
             assert [by_offset[offset] for offset in offsets[number]] == expected
 
+    def test_a_waiting_reader_can_be_woken(self, log: Log, topic: TopicName) -> None:
+        """It returns without a record, long before its time; a later record is read all the same; and waking is not forgotten
+        when nobody waits yet.
+        """
+        reader = log.reader(topic, P0, LogOffset(0))
+        reader.wake()
+        assert len(reader.read(records_max=10, bytes_max=BYTES_MAX, timeout_s=3600.0)) == 0
+        found: list[int] = []
+        thread = threading.Thread(
+            target=lambda: found.append(len(reader.read(records_max=10, bytes_max=BYTES_MAX, timeout_s=3600.0)))
+        )
+        thread.start()
+        reader.wake()
+        thread.join(timeout=60)
+        assert found == [0]
+        log.append(topic, P0, append_batch([b"a"]))
+        assert len(read_until(reader, 1)) == 1
+        reader.close()
+
     def test_closing_wakes_up_waiting_readers(self, log: Log, topic: TopicName) -> None:
         """A reader that waits is told that the log was closed, as is whoever comes later."""
         reader = log.reader(topic, P0, LogOffset(0))

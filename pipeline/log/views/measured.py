@@ -34,6 +34,10 @@ class MeasuredReader:
         """Go on at this offset."""
         self._inner.seek(offset)
 
+    def wake(self) -> None:
+        """Do not wait any longer."""
+        self._inner.wake()
+
     def close(self) -> None:
         """Release what reading holds."""
         self._inner.close()
