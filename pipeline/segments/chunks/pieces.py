@@ -4,6 +4,7 @@ CRC-32 is zlib's (2.7 GB/s, releases the interpreter lock). RocksDB checks its f
 missing, stale or stored under another's key.
 """
 
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -15,15 +16,18 @@ from pipeline.rocks.ports import Store, WriteBatch
 from pipeline.segments.chunks.encodings import decode, encode
 from pipeline.segments.format import Encoding
 from schemas.errors import SedimentError, damaged
-from schemas.limits import CHUNK_BYTES, READABLE_PAD_BYTES, WRITE_BATCH_BYTES_MAX
+from schemas.limits import CHUNK_BYTES, READABLE_PAD_BYTES
 
 U8 = NDArray[np.uint8]
 KeyOf = Callable[[int], bytes]
 CHUNKS_PER_READ: Final = 16  # 4 MB: what a multi-get copies while it holds the interpreter lock
+BATCH_BYTES: Final = (
+    1 << 20
+)  # a write holds the lock for 4 ms: who applies records beside it needs the lock a hundred times a batch
 
 
 class BatchWriter:
-    """Collects puts and writes them in batches of at most WRITE_BATCH_BYTES_MAX."""
+    """Collects puts and writes them in batches of BATCH_BYTES, or of one pair. Lets other threads go on after each."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -33,7 +37,7 @@ class BatchWriter:
     def put(self, key: bytes, value: bytes) -> None:
         """Add a pair; writes what was collected before where it would not fit."""
         size = len(key) + len(value)
-        if self._bytes + size > WRITE_BATCH_BYTES_MAX:
+        if self._bytes + size > BATCH_BYTES:
             self.write()
         self._puts.append((key, value))
         self._bytes += size
@@ -43,6 +47,9 @@ class BatchWriter:
         puts, self._puts, self._bytes = self._puts, [], 0
         if puts:
             self._store.write(WriteBatch(puts=puts))
+            time.sleep(
+                0
+            )  # gives the interpreter lock away; without it who waits would get it after several writes only
 
 
 def put_chunks(
