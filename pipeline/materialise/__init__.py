@@ -9,6 +9,6 @@
 ``merger`` — carry out merges
 ``commit`` — segments and log offset in one atomic batch, and the way back
 ``parts`` — what a worker is made of
-``jobs`` — commits and merges beside applying
+``jobs`` — compactions, commits and merges beside applying
 ``worker`` — the shell: thread, lock, executors
 """

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 
 from pipeline.materialise.live_segments import LiveSegments
+from pipeline.materialise.waiting.pace import Pace
 from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from schemas.results import Freshness
 
 
-def show(found: Freshness, segments: LiveSegments, metrics: Metrics, labels: Mapping[str, str]) -> None:
+def show(found: Freshness, segments: LiveSegments, pace: Pace, metrics: Metrics, labels: Mapping[str, str]) -> None:
     """Set the gauges of a partition; ``labels``: index and partition."""
+    lag = max(0, found.end - found.applied)
     for gauge, value in (
-        (names.LAG, max(0, found.end - found.applied)),
+        (names.LAG, lag),
+        (names.MATERIALISE_QUEUE_SECONDS, pace.seconds(lag)),
         (names.DOCUMENTS, found.documents),
         (names.SEGMENTS, found.segments),
         (names.SEGMENT_BYTES, found.bytes),

@@ -1,13 +1,13 @@
-"""What a partition does beside applying: commits, merges, and waiting for them.
+"""What a partition does beside applying: compactions, commits, merges, and waiting for them.
 
-A job is begun under the apply lock, where it takes what it needs; an executor writes it without that lock; it is installed under the lock
-again. A job that fails loses nothing: the next one takes it all again.
+A job is begun under the apply lock, where it takes what it needs; an executor carries it out without that lock; it is installed under the
+lock again. A job that fails loses nothing: the next one takes it all again.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -38,6 +38,14 @@ class Gate:
         self.urgent = 0
 
     @contextmanager
+    def batch(self, ending: Callable[[], bool]) -> Iterator[None]:
+        """The lock for the worker's thread: once nobody else waits for it, or it has to end."""
+        while self.urgent and not ending():
+            time.sleep(0.0002)  # a lock is not fair: let those go first who wait for it
+        with self.lock:
+            yield
+
+    @contextmanager
     def exclusive(self) -> Iterator[None]:
         """The lock, ahead of the worker's next batch."""
         with self.changed:
@@ -56,7 +64,7 @@ class Gate:
 
 
 class Jobs:
-    """The commits and merges of one partition, at most one of each at a time."""
+    """The jobs of one partition: at most one commit or compaction at a time, and one merge beside it."""
 
     def __init__(self, parts: WorkerParts, machine: Materialiser, manifest: Manifest, gate: Gate) -> None:
         self._parts = parts
@@ -70,7 +78,7 @@ class Jobs:
         self.ledger = commit.restore(machine, parts.store, manifest)
         self.durable = manifest.next_offset
         self.committed_ms = parts.clock_ms()
-        self.committing = self.merging = False
+        self.committing = self.compacting = self.merging = False
         self.stale = False  # segments changed since they were last published
         self.commit_error, self.merge_error = "", ""
 
@@ -103,25 +111,65 @@ class Jobs:
         """Whether commits fail and so much waits in memory that no more may be applied."""
         return bool(self.commit_error) and self.unstored_bytes >= UNSTORED_FLUSHES_MAX * self._parts.policy.flush_bytes
 
-    def compact(self) -> None:
-        """Join small segments in memory. The caller holds the apply lock."""
-        self.stale |= merger.compact_small(self._machine, self._parts.store.new_segment_id, SMALL_DOCUMENTS)
+    @property
+    def busy(self) -> bool:
+        """Whether segments in memory are being compacted or committed."""
+        return self.committing or self.compacting
+
+    # ------------------------------------------------------------------ compactions
+    def begin_compact(self) -> None:
+        """Join small neighbours in memory. The caller holds the apply lock."""
+        assert not self.busy
+        small = merger.small_inputs(self._machine, SMALL_DOCUMENTS)
+        if small:
+            self.compacting = True
+            self._parts.committer.submit(self._compact, small)
+
+    def _compact(self, small: Sequence[merger.Compaction]) -> None:
+        try:
+            with self._compacted(small):
+                self.merge_error = ""
+        except Exception as error:  # noqa: BLE001 - an executor would swallow it
+            _log.exception("a compaction failed")
+            self._merge_failed(f"compaction: internal error: {error!r}")
+        finally:
+            self.compacting = False
+            self._gate.tell()
+
+    @contextmanager
+    def _compacted(self, small: Sequence[merger.Compaction]) -> Iterator[None]:
+        """Carry compactions out; the block runs under the apply lock, right after they were installed."""
+        done = [merger.compact(one, self._parts.store.new_segment_id) for one in small]
+        with self._gate.exclusive():
+            for one, merged in zip(small, done, strict=True):
+                merger.install_merge(self._machine, one.segments, self.ledger, merged)
+                self.stale = True
+            yield
 
     # ------------------------------------------------------------------ commits
     def begin_commit(self) -> None:
-        """Take a snapshot and hand it to the committer. The caller holds the apply lock."""
-        assert not self.committing
-        self.compact()
-        taken = commit.snapshot(self._machine, self.ledger)
+        """Take a snapshot and hand it to the committer; where small neighbours are to be joined first, after that, with what was applied
+        meanwhile. The caller holds the apply lock.
+        """
+        assert not self.busy
+        small = merger.small_inputs(self._machine, SMALL_DOCUMENTS)
+        taken = None if small else self._snapshot()
         self.committing = True
+        self._parts.committer.submit(self._commit, small, taken)
+
+    def _snapshot(self) -> commit.Snapshot:
+        taken = commit.snapshot(self._machine, self.ledger)
         self._committed = taken.offset
         self.committed_ms = self._parts.clock_ms()
-        self._parts.committer.submit(self._commit, taken)
+        return taken
 
-    def _commit(self, taken: commit.Snapshot) -> None:
+    def _commit(self, small: Sequence[merger.Compaction], taken: commit.Snapshot | None) -> None:
         parts = self._parts
         try:
             with parts.metrics.timed(names.COMMIT_SECONDS, index=parts.index):
+                if taken is None:
+                    with self._compacted(small):
+                        taken = self._snapshot()
                 done = commit.store_snapshot(parts.store, parts.identity, self._epoch, taken, parts.probe)
             with self._gate.exclusive():
                 commit.install(self._machine, done)
@@ -140,15 +188,16 @@ class Jobs:
             self.committing = False
             self._gate.tell()
 
-    def _commit_failed(self, taken: commit.Snapshot, reason: str) -> None:
+    def _commit_failed(self, taken: commit.Snapshot | None, reason: str) -> None:
         """Nothing is lost: the log has it, and the next commit takes it all again."""
         if reason != self.commit_error:  # said once, not every second
             _log.error(
                 "partition %s of %s cannot commit: %s", self._parts.identity.partition, self._parts.index, reason
             )
         with self._gate.exclusive():
-            commit.give_back(self._machine, self.ledger, taken)
-            self.stale = True
+            if taken is not None:
+                commit.give_back(self._machine, self.ledger, taken)
+                self.stale = True
             self._committed = self.durable
             self._failed_ms = self._parts.clock_ms()
             if self._failing_since_ms is None:
@@ -161,10 +210,10 @@ class Jobs:
         deadline = time.monotonic() + timeout_s
         while self.durable < target or self.ledger.retired:
             with self._gate.exclusive():
-                if not self.committing and (self.durable < target or self.ledger.retired):
+                if not self.busy and (self.durable < target or self.ledger.retired):
                     self.begin_commit()
             with self._gate.changed:
-                self._gate.changed.wait_for(lambda: not self.committing, max(0.0, deadline - time.monotonic()))
+                self._gate.changed.wait_for(lambda: not self.busy, max(0.0, deadline - time.monotonic()))
             if self.commit_error or time.monotonic() >= deadline:
                 raise unavailable("flush_failed", self.commit_error or "the commit did not finish in time: see /health")
 
@@ -226,4 +275,4 @@ class Jobs:
     def wait(self, timeout_s: float) -> None:
         """Return when no job runs, or time is up."""
         with self._gate.changed:
-            self._gate.changed.wait_for(lambda: not self.committing and not self.merging, timeout_s)
+            self._gate.changed.wait_for(lambda: not self.busy and not self.merging, timeout_s)

@@ -1,6 +1,6 @@
-"""Carry out merges: of small segments in memory, and of stored ones in the background.
+"""Carry out merges in the background: of small segments in memory (compactions), and of stored ones.
 
-A background merge works on a copy of the alive masks; rows that died meanwhile are marked dead in the result when it is installed, so that
+A merge works on a copy of the alive masks; rows that died meanwhile are marked dead in the result when it is installed, so that
 nothing of what happened during the merge is lost.
 """
 
@@ -19,7 +19,7 @@ from pipeline.segments.manifest import StoredSegment
 from pipeline.segments.merge import merge_segments
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.store import SegmentStore
-from schemas.ids import SegmentId
+from schemas.ids import SchemaVersion, SegmentId
 from schemas.mapping import IndexMapping
 
 Bools = NDArray[np.bool_]
@@ -36,12 +36,24 @@ class MergeInput:
 
 @dataclass(frozen=True, slots=True)
 class MergeDone:
-    """A merged segment in the store; None where no row was left. ``doc_maps``: per input, old row -> new row or -1."""
+    """A merged segment, in the store or (compacted) in memory; no reader where no row was left. ``doc_maps``: per input, old row -> new row
+    or -1.
+    """
 
     inputs: Sequence[MergeInput]
     stored: StoredSegment | None
     reader: SegmentReader | None
     doc_maps: Sequence[NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """Small neighbours in memory, to become one segment, and what the mapping was."""
+
+    segments: LiveSegments
+    inputs: Sequence[MergeInput]
+    mapping: IndexMapping
+    schema_version: SchemaVersion
 
 
 def inputs_of(segments: LiveSegments, ordinals: Sequence[int]) -> list[MergeInput]:
@@ -74,17 +86,17 @@ def install_merge(machine: Materialiser, segments: LiveSegments, ledger: Ledger,
     with machine.lock:
         live = [segments.get(one.ordinal) for one in done.inputs]  # None: every row died and a commit dropped it
         new = None
-        if done.reader is not None and done.stored is not None:
+        if done.reader is not None:
             new = LiveSegment(
                 segments.next_ordinal(),
                 done.reader,
                 np.ones(done.reader.meta.documents, np.bool_),
-                done.stored.stored_bytes,
+                nbytes_of(done.reader) if done.stored is None else done.stored.stored_bytes,
                 stored=done.stored,
             )
             _kill_late(new, live, done)
         if segments is machine.segments and new is not None:
-            _relocate(machine, done, new.ordinal)
+            machine.ids.relocate([one.ordinal for one in done.inputs], done.doc_maps, new.ordinal)
         segments.replace([one.ordinal for one in done.inputs], new)
         ledger.retired += [one.reader.meta.id for one in live if one is not None and one.stored is not None]
 
@@ -97,41 +109,23 @@ def _kill_late(new: LiveSegment, live: Sequence[LiveSegment | None], done: Merge
             new.kill(late.astype(np.int64))
 
 
-def _relocate(machine: Materialiser, done: MergeDone, ordinal: int) -> None:
-    machine.ids.relocate([one.ordinal for one in done.inputs], done.doc_maps, ordinal)
-
-
-def compact_small(machine: Materialiser, new_segment_id: Callable[[], SegmentId], documents_max: int) -> bool:
-    """Compact neighbours in memory that are small; whether there were any. The caller holds the apply lock."""
-    done = False
+def small_inputs(machine: Materialiser, documents_max: int) -> list[Compaction]:
+    """Neighbours in memory that are small, with copies of their alive masks. The caller holds the apply lock."""
+    found: list[Compaction] = []
     for segments, mapping in ((machine.segments, machine.mapping), (machine.dead, DEAD_MAPPING)):
         for small in small_stretches(sizes(segments, stored=False), documents_max):
-            compact(machine, segments, small, new_segment_id, mapping)
-            done = True
-    return done
+            inputs = inputs_of(segments, small)
+            if any(bool(one.alive.any()) for one in inputs):
+                found.append(Compaction(segments, inputs, mapping, machine.schema_version))
+    return found
 
 
-def compact(
-    machine: Materialiser,
-    segments: LiveSegments,
-    ordinals: Sequence[int],
-    new_segment_id: Callable[[], SegmentId],
-    mapping: IndexMapping,
-) -> None:
-    """Merge small in-memory segments into one, at once. The caller holds the apply lock."""
-    inputs = [MergeInput(o, segments[o].reader, segments[o].alive) for o in ordinals]
-    if len(inputs) < 2 or not any(bool(one.alive.any()) for one in inputs):
-        return
+def compact(one: Compaction, new_segment_id: Callable[[], SegmentId]) -> MergeDone:
+    """Merge small in-memory segments into one, in any thread."""
     merged = merge_segments(
-        [(one.reader, one.alive) for one in inputs],
+        [(taken.reader, taken.alive) for taken in one.inputs],
         segment_id=new_segment_id(),
-        schema_version=machine.schema_version,
-        mapping=mapping,
+        schema_version=one.schema_version,
+        mapping=one.mapping,
     )
-    reader = SegmentReader(merged.data.meta, merged.data.arrays)
-    with machine.lock:
-        new = LiveSegment(segments.next_ordinal(), reader, np.ones(reader.meta.documents, np.bool_), nbytes_of(reader))
-        done = MergeDone(inputs, None, reader, merged.doc_maps)
-        if segments is machine.segments:
-            _relocate(machine, done, new.ordinal)
-        segments.replace(ordinals, new)
+    return MergeDone(one.inputs, None, SegmentReader(merged.data.meta, merged.data.arrays), merged.doc_maps)

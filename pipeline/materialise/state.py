@@ -12,8 +12,9 @@ from typing import Final
 from pipeline.materialise.merge_policy import Plan, Size, plan
 from schemas.ids import LogOffset
 
-SMALL_DOCUMENTS: Final = 2_000  # in-memory segments up to this size are compacted together
+SMALL_DOCUMENTS: Final = 1_000  # in-memory segments up to this size are compacted together
 SMALL_SEGMENTS_MAX: Final = 12
+EARLY: Final = 4  # the refresh interval is so many times shorter while single writes come
 IDLE_S: Final = 0.5  # how long a read of the log may wait when nothing is due
 
 
@@ -39,8 +40,9 @@ class Facts:
     committed_ms: int
     unstored_bytes: int
     small_segments: int  # how many lie side by side
-    committing: bool  # or failed a moment ago
+    committing: bool  # or compacting, or failed a moment ago
     merging: bool  # or failed a moment ago
+    hurried: bool = False  # single writes come: their writers look for them
     stored: Sequence[Size] = ()
     stored_dead: Sequence[Size] = ()  # of the dead letters
 
@@ -52,7 +54,7 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True)
 class Compact:
-    """Merge the small in-memory segments into one."""
+    """Merge the small in-memory segments into one in the background. A commit does that too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,13 @@ Instruction = Refresh | Compact | Commit | Merge
 def instructions(facts: Facts, policy: Policy) -> list[Instruction]:
     """What to do now, in this order."""
     todo: list[Instruction] = []
-    if facts.small_segments >= SMALL_SEGMENTS_MAX:
+    commit = _commit_due(facts, policy)
+    if facts.small_segments >= SMALL_SEGMENTS_MAX and not facts.committing and not commit:
         todo.append(Compact())
     if _refresh_due(facts, policy):
         todo.append(Refresh())
     todo += _merges(facts)  # before the commit, which drops segments that a plan may name
-    if _commit_due(facts, policy):
+    if commit:
         todo.append(Commit())
     return todo
 
@@ -98,7 +101,12 @@ def _refresh_due(facts: Facts, policy: Policy) -> bool:
     if policy.refresh_ms < 0:
         return False
     behind = facts.applied > facts.visible or facts.stale
-    return behind and facts.now_ms - facts.refreshed_ms >= policy.refresh_ms
+    return behind and facts.now_ms >= _refresh_ms(facts, policy)
+
+
+def _refresh_ms(facts: Facts, policy: Policy) -> int:
+    """When the next refresh is due."""
+    return facts.refreshed_ms + (policy.refresh_ms // EARLY if facts.hurried else policy.refresh_ms)
 
 
 def _commit_due(facts: Facts, policy: Policy) -> bool:
@@ -111,7 +119,7 @@ def wait_s(facts: Facts, policy: Policy) -> float:
     """How long a read of the log may wait for records without missing what is due, seconds."""
     due = [IDLE_S]
     if policy.refresh_ms >= 0 and (facts.applied > facts.visible or facts.stale):
-        due.append((facts.refreshed_ms + policy.refresh_ms - facts.now_ms) / 1000)
+        due.append((_refresh_ms(facts, policy) - facts.now_ms) / 1000)
     if not facts.committing and facts.applied > facts.committed:
         due.append((facts.committed_ms + policy.flush_ms - facts.now_ms) / 1000)
     return max(0.0, min(due))

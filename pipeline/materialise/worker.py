@@ -2,14 +2,13 @@
 
 One thread reads and applies, a ``step`` at a time (a simulation calls ``step`` itself and gives executors that run on its own thread).
 Everything that changes the partition happens under one lock, taken for a batch at a time, so that any thread may refresh, flush or look up.
-Commits and merges (``jobs``) are written by executors without the lock.
+What takes long beside applying (``jobs``) is carried out by executors without the lock.
 
 Offsets: *applied* (decided, real-time get), *visible* (in the published view), *durable* (survives kill -9).
 """
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -36,6 +35,8 @@ from pipeline.materialise.state import (
     instructions,
     wait_s,
 )
+from pipeline.materialise.waiting.desk import Desk
+from pipeline.materialise.waiting.pace import Amount, Pace
 from pipeline.segments.digest import text_of
 from pipeline.segments.reader import SegmentReader
 from pipeline.segments.view import PartitionView
@@ -88,6 +89,8 @@ class Worker:
             horizons=parts.horizons,
         )
         self.jobs = Jobs(parts, self.machine, manifest, self._gate)
+        self._pace = Pace(parts.clock_ms)
+        self.desk = Desk(self.machine.outcomes, self._pace, parts.clock_ms)
         first = None if manifest.schema_version else parts.schema.at_version(1)
         if first is not None:
             self.machine.mapping, self.machine.schema_version = first, SchemaVersion(1)
@@ -125,10 +128,14 @@ class Worker:
 
     def _end(self) -> None:
         self._stopping.set()
+        reader = self._reader
+        if reader is not None:
+            reader.wake()
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
 
     def _rest(self) -> None:
+        self.desk.follows = False
         self.jobs.wait(JOIN_S)
         self.machine.outcomes.stop("the partition is closed")
         self._close_reader()
@@ -167,6 +174,8 @@ class Worker:
             _log.exception("a partition stopped")
             self.halt(f"internal error: {error!r}; restart the process, and report this")
             return False
+        finally:
+            self.desk.follows = self._state == "live"
 
     def _try_step(self) -> bool:
         if self.jobs.full:  # the log is the buffer: it goes on when the disk takes what there is
@@ -243,6 +252,7 @@ class Worker:
     def halt(self, reason: str) -> None:
         """Stop following the log for good, and say why; what is applied stays searchable. From any thread."""
         self._halted = True
+        self.desk.follows = False
         self._state, self._reason = "stopped", reason
         _log.error("partition %s of %s stopped: %s", self._parts.identity.partition, self._parts.index, reason)
         self.machine.outcomes.stop(reason)
@@ -250,18 +260,24 @@ class Worker:
 
     def _round(self, reader: PartitionReader) -> None:
         timeout_s = wait_s(self._facts(), self._policy)
-        batch = reader.read(records_max=self._parts.batch_records, bytes_max=BATCH_BYTES_MAX, timeout_s=timeout_s)
+        amount = self.desk.next_batch(Amount(self._parts.batch_records, BATCH_BYTES_MAX))
+        batch = reader.read(records_max=amount.records, bytes_max=amount.nbytes, timeout_s=timeout_s)
         if self.jobs.full:  # since it was asked for
             reader.seek(self.machine.applied)
             return
-        while self._gate.urgent and not self._stopping.is_set():
-            time.sleep(0.0002)  # a lock is not fair: let those go first who wait for it
-        with self._gate.lock:
+        if len(batch):
+            with self._pace.batch(len(batch), batch.keys.nbytes + batch.values.nbytes):
+                self._take(batch)
+        else:
+            self._take(batch)
+        if self._state == "recovering" and self.machine.applied >= self._recover_to:
+            self._state = "live"
+
+    def _take(self, batch: RecordBatch) -> None:
+        with self._gate.batch(self._stopping.is_set):
             if len(batch) or batch.next_offset > self.machine.applied:
                 self._apply(batch)
         self._do_what_is_due()
-        if self._state == "recovering" and self.machine.applied >= self._recover_to:
-            self._state = "live"
 
     def _do_what_is_due(self) -> None:
         with self._gate.lock:
@@ -292,11 +308,12 @@ class Worker:
             refreshed_ms=self._refreshed_ms,
             committed_ms=jobs.committed_ms,
             unstored_bytes=segments.unstored_bytes + dead.unstored_bytes,
-            small_segments=0 if jobs.committing else max(map(len, small), default=0),
-            committing=jobs.committing or failed,
+            small_segments=max(map(len, small), default=0),
+            committing=jobs.busy or failed,
             merging=jobs.merging or failed,
             stored=sizes(segments, stored=True),
             stored_dead=sizes(dead, stored=True),
+            hurried=self.desk.hurried,
         )
 
     def _carry_out(self, instruction: Instruction) -> None:
@@ -304,7 +321,7 @@ class Worker:
             case Refresh():
                 self._publish()
             case Compact():
-                self.jobs.compact()
+                self.jobs.begin_compact()
             case Commit():
                 self.jobs.begin_commit()
             case Merge(plan, dead_letters):
@@ -318,8 +335,10 @@ class Worker:
         """Make everything applied visible; returns when it is."""
         if self._view.visible >= self.machine.applied and not self.jobs.stale:
             return
+        self.desk.hurry()
         with self.exclusive():
-            self._publish()
+            if self._view.visible < self.machine.applied or self.jobs.stale:
+                self._publish()
 
     def _publish(self) -> None:
         self._view = self._make_view(self.machine.segments, self._parts.index)
@@ -404,7 +423,7 @@ class Worker:
             digest=text_of(view.digest),
             digest_offset=view.visible,
         )
-        show(found, machine.segments, self._parts.metrics, self._labels)
+        show(found, machine.segments, self._pace, self._parts.metrics, self._labels)
         return found
 
     def _shown_state(self) -> str:

@@ -230,12 +230,16 @@ class ReplayOperations:
             worker.flush()
             run_until(worker, target, progress, self._stop)
             self._host.swap(state, worker, growth.directory, growth.check)
-        except BaseException:
-            worker.stop()
-            if all(
-                one.uuid != state.uuid for one in self._host.all_states()
-            ):  # deleted meanwhile: so is what grew for it
+        except BaseException as error:
+            deleted = all(one.uuid != state.uuid for one in self._host.all_states())
+            try:
+                worker.stop(commit_now=not deleted)
+            except SedimentError:
+                if not deleted:
+                    raise
+            if deleted:  # meanwhile: so is what grew for it, and whatever failed, that is why
                 shutil.rmtree(self._host.folder(state), ignore_errors=True)
+                raise not_found("index_not_found", f"index [{state.name}] was deleted", index=state.name) from error
             raise
 
     def _grow(self, state: IndexState, partition: PartitionId, directory: Path, limits: Limits) -> Worker:

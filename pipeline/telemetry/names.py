@@ -127,7 +127,19 @@ INGEST_REFUSED = Counter(
     name="sediment_ingest_refused_total",
     unit="requests",
     labels=("reason",),
-    meaning="write requests refused for backpressure: in_flight (too many bytes of other writes are on their way)",
+    meaning="write requests refused for backpressure: in_flight (memory.writes_bytes), lag (their partition was too far behind)",
+)
+INGEST_QUEUE_SECONDS = Histogram(
+    name="sediment_ingest_queue_seconds",
+    unit="seconds",
+    labels=("index",),
+    meaning="time that a piece of a write waited for its turn to be appended, because its partition had enough to apply",
+)
+INGEST_DECISION_SECONDS = Histogram(
+    name="sediment_ingest_decision_seconds",
+    unit="seconds",
+    labels=("index",),
+    meaning="time from the log's acknowledgement of a write to its partition's decision",
 )
 DEAD_LETTERS = Counter(
     name="sediment_dead_letters_total",
@@ -181,6 +193,12 @@ LAG = Gauge(
     unit="records",
     labels=("index", "partition"),
     meaning="records between the log's end and the applied offset",
+)
+MATERIALISE_QUEUE_SECONDS = Gauge(
+    name="sediment_materialise_queue_seconds",
+    unit="seconds",
+    labels=("index", "partition"),
+    meaning="how long a partition needs, at the rate of the last second of work, for what lies before the log's end",
 )
 COMMIT_SECONDS = Histogram(
     name="sediment_materialise_commit_seconds",

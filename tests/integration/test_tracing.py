@@ -89,6 +89,7 @@ async def test_a_search_is_one_trace_down_to_its_partitions(traced: Traced) -> N
     assert partition.attributes is not None
     assert partition.attributes["index"] == "a"
     text = (await node.send("GET", "/metrics")).text
+    assert 'sediment_documents{index="a",partition="0"} 2.0' in text, "up to date though nobody asked /health"
     assert 'sediment_search_requests_total{index="a",outcome="whole"}' in text
 
 

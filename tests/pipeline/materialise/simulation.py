@@ -80,6 +80,9 @@ class CutReader:
     def seek(self, offset: LogOffset) -> None:
         self._reader.seek(offset)
 
+    def wake(self) -> None:
+        self._reader.wake()
+
     def close(self) -> None:
         self._reader.close()
 
@@ -219,8 +222,13 @@ class Partition:
 
     def begin_commit(self) -> None:
         """Take a snapshot; it is written when its job is run."""
-        if not self.worker.jobs.committing:
+        if not self.worker.jobs.busy:
             self.worker.jobs.begin_commit()
+
+    def begin_compact(self) -> None:
+        """Join small segments in memory; the inputs are as of now, the result is installed when its job is run."""
+        if not self.worker.jobs.busy:
+            self.worker.jobs.begin_compact()
 
     def begin_merge(self, first: int, count: int) -> None:
         """Merge stored neighbours; the inputs are as of now, the result is installed when its job is run."""

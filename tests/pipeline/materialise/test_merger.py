@@ -1,6 +1,5 @@
 """Merges: installed late, of nothing, of what is gone meanwhile."""
 
-from pipeline.materialise import merger
 from tests.pipeline.materialise.model import Record, new_catalog
 from tests.pipeline.materialise.simulation import FoldedCatalog, Partition, SimulatedLog
 
@@ -88,11 +87,50 @@ def test_compaction_keeps_the_order_of_the_log() -> None:
     for number in range(4):
         made.log.put([Record(b"%d" % number, b"{}"), Record(b"%d" % (number // 2), b"{}")])
         made.step()
-    machine = made.worker.machine
-    ordinals = [s.ordinal for s in machine.segments]
-    merger.compact(machine, machine.segments, ordinals, made.worker._parts.store.new_segment_id, machine.mapping)
-    (only,) = machine.segments
+    made.begin_compact()
+    made.run_job()
+    (only,) = made.worker.machine.segments
     assert only.dead == 0
     made.worker.refresh()
     made.validate()
     assert [(key, one.offset) for key, one in made.documents().items()] == [("0", 3), ("2", 4), ("3", 6), ("1", 7)]
+
+
+def test_what_happens_during_a_compaction_is_not_lost() -> None:
+    """Rows that die meanwhile are dead in its result, records that come stay behind it, and a commit waits for its end."""
+    made = Partition(SimulatedLog(), FoldedCatalog(new_catalog({}, {})))
+    for number in range(3):
+        made.log.put([Record(b"%d-%d" % (number, n), b"{}") for n in range(2)])
+        made.step()
+    made.begin_compact()
+    made.log.put([Record(b"0-0", None), Record(b"1-1", b'{"s":"new"}'), Record(b"2-0", None), Record(b"2-0", b"{}")])
+    made.step()
+    made.begin_commit()
+    assert len(made.jobs.jobs) == 1
+    made.run_job()
+    made.worker.refresh()
+    made.validate()
+    assert [len(s.alive) - s.dead for s in made.worker.machine.segments] == [3, 2]
+    assert set(made.documents()) == {"0-1", "1-0", "1-1", "2-0", "2-1"}
+    made.begin_commit()
+    made.run_job()
+    made.crash()
+    assert set(made.documents()) == {"0-1", "1-0", "1-1", "2-0", "2-1"}
+
+
+def test_a_compaction_of_what_has_died_since() -> None:
+    """Every row dies before it is installed: nothing comes back, and the next commit drops it."""
+    made = Partition(SimulatedLog(), FoldedCatalog(new_catalog({}, {})))
+    for number in range(2):
+        made.log.put([Record(b"%d" % number, b"{}")])
+        made.step()
+    made.begin_compact()
+    made.log.put([Record(b"0", None), Record(b"1", None)])
+    made.step()
+    made.run_job()
+    made.worker.refresh()
+    made.validate()
+    assert made.documents() == {}
+    made.begin_commit()
+    made.run_job()
+    assert len(made.worker.machine.segments) == 0

@@ -66,8 +66,7 @@ def act(partition: Partition, action: tuple[object, ...], history: list[dict[str
             partition.worker.refresh()
             assert partition.documents() == history[partition.worker.view.visible]
         case ("compact",):
-            if not partition.worker.jobs.committing:
-                partition.worker.jobs.compact()
+            partition.begin_compact()
         case ("commit",):
             partition.begin_commit()
         case ("job",):
