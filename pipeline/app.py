@@ -51,6 +51,9 @@ from schemas.settings import ServeSettings
 
 SERVING_TIMEOUT_S = 60.0
 WATCH_S = 5.0
+APPENDS_PER_WRITE = (
+    4  # threads: a part of a request may have to wait for its turn, and must not keep others out meanwhile
+)
 AUTO_ID_BYTES = 15  # 20 characters of base64, as Elasticsearch's
 _log = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ class Node:
         self._pools = _Pools(
             ThreadPoolExecutor(2, "commit"),
             ThreadPoolExecutor(max(1, settings.threads.merge), "merge"),
-            ThreadPoolExecutor(8, "append"),
+            ThreadPoolExecutor(APPENDS_PER_WRITE * max(1, settings.threads.write), "append"),
         )
         self._served: dict[str, _Served] = {}
         self._changed = threading.Condition()
@@ -377,7 +380,7 @@ class Node:
         if worker.state == "stopped" or worker.jobs.full or worker.log_is_short:
             why = worker.reason or worker.jobs.commit_error
             raise unavailable("partition_stopped", f"partition {partition} of [{index.name}] takes no writes: {why}")
-        return worker.outcomes
+        return worker.desk
 
     def check_log(self, index: IndexState, partition: PartitionId) -> None:
         """Raise UNAVAILABLE where nothing may be appended: the partition has stopped, since its log is not what it was."""

@@ -63,7 +63,7 @@ class ThreadSettings:
 
     search: int = _doc("searches at the same time", 0)
     partitions: int = _doc("partitions of all searches asked at the same time", 0)
-    write: int = _doc("write requests at the same time (they mostly wait)", 32)
+    write: int = _doc("bulk requests at the same time, and as many other writes (they mostly wait)", 32)
     merge: int = _doc("merges at the same time", 1)
     queue_max: int = _doc("requests waiting for a thread; beyond it: 429", 1_000)
 

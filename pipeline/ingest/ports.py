@@ -56,11 +56,46 @@ class Outcomes:
         return len(self.results)
 
 
-class Decisions(Protocol):
-    """The decisions of one partition, as its worker makes them."""
+class Amount(Protocol):
+    """So many records of so many bytes of keys and values together."""
 
-    def wait(self, below: LogOffset, timeout_s: float) -> bool:
-        """Wait until every record below this offset is decided; False if not in time or the partition has stopped."""
+    @property
+    def records(self) -> int:
+        """Records."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes."""
+        ...
+
+
+class Decisions(Protocol):
+    """The decisions of one partition, as its worker makes them, and how fast it does."""
+
+    @property
+    def applied(self) -> LogOffset:
+        """Records below this offset are decided."""
+        ...
+
+    def hurry(self) -> None:
+        """Somebody is about to append few records and wait for them."""
+        ...
+
+    def wait(self, below: LogOffset, timeout_s: float, *, hurry: bool = True) -> bool:
+        """Wait until every record below this offset is decided; False if not in time or the partition has stopped. ``hurry``: sooner
+        rather than together with what comes after it.
+        """
+        ...
+
+    def queue_s(self, records: int, nbytes: int) -> float:
+        """How long it will be until the partition is through with so much, which is all that it has before it, seconds. 0 where it does not
+        follow the log now.
+        """
+        ...
+
+    def amount(self, seconds: float) -> Amount:
+        """About how much the partition applies in so many seconds."""
         ...
 
     def of(

@@ -4,8 +4,9 @@ Columns in, columns out: per write there is Python work only where it carries op
 """
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -13,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.state import IndexState
-from pipeline.ingest.backpressure import InFlight
+from pipeline.ingest.backpressure import PIECE_S, InFlight, Lanes
 from pipeline.ingest.check import Check
-from pipeline.ingest.ports import DecisionSource, Op, Outcomes, Result, WriteError, WriteOptions, Writes
+from pipeline.ingest.ports import Decisions, DecisionSource, Op, Outcomes, Result, WriteError, WriteOptions, Writes
 from pipeline.kernels.murmur2_kernels import partitions_of_keys
 from pipeline.kernels.rows import take_rows
 from pipeline.log.ports import Log
@@ -28,6 +29,8 @@ from schemas.records import AppendBatch, ByteColumn, Headers
 
 I64 = NDArray[np.int64]
 APPEND_RECORDS_MAX = 50_000  # so that decisions are read before the ring of outcomes comes round
+SMALL_RECORDS_MAX = 32  # writes so small do not wait for their turn, and are decided as soon as they can be
+SMALL_BYTES_MAX = 256 << 10
 _OP_HEADERS: Mapping[int, Headers] = {
     Op.CREATE: ((events.OP, b"create"),),
     Op.UPDATE: ((events.OP, b"update"),),
@@ -53,6 +56,7 @@ class LogWriter:
     def __init__(self, parts: WriterParts) -> None:
         self._parts = parts
         self._check = Check()
+        self._lanes = Lanes()
 
     def write(
         self,
@@ -73,10 +77,10 @@ class LogWriter:
         for row, fault in faults.items():
             answer.refuse(row, fault)
         rows = np.flatnonzero(answer.results == Result.PENDING)
-        with self._parts.in_flight.admit(writes.sources.nbytes):
+        with self._parts.in_flight.admit(writes.sources.nbytes, small=_small(writes)):
             partitions = self._partitions(index, ids, writes.options)
             answer.partitions[:] = partitions
-            request = _Request(index, writes, ids, request_id, traceparent, timeout_s if wait else None)
+            request = _Request(index, writes, ids, request_id, traceparent, timeout_s, wait)
             parts = [(p, rows[partitions[rows] == p]) for p in np.unique(partitions[rows]).tolist()]
             if len(parts) == 1:
                 self._write_partition(request, *parts[0], answer)
@@ -111,15 +115,55 @@ class LogWriter:
         return partitions_of_keys(keys.data, keys.starts, index.partitions)
 
     def _write_partition(self, request: "_Request", partition: int, rows: I64, answer: "_Answer") -> None:
-        for start in range(0, len(rows), APPEND_RECORDS_MAX):
-            self._append(request, PartitionId(partition), rows[start : start + APPEND_RECORDS_MAX], answer)
+        """Append what goes to a partition, in pieces where it is much, and wait for what is decided. Where a piece fails after others
+        did not, its rows and those that follow carry the error.
+        """
+        undecided: list[I64] = []
+        decisions = self._decisions(request, PartitionId(partition))
+        for piece in self._pieces(request, rows, decisions):
+            try:
+                self._append(request, PartitionId(partition), piece, answer, decisions)
+            except SedimentError as error:
+                if piece[0] == rows[0]:
+                    raise
+                answer.refuse_rest(rows, error)
+                break
+            undecided.append(piece)
+            if sum(map(len, undecided)) >= APPEND_RECORDS_MAX:
+                self._settle(request, np.concatenate(undecided), answer, decisions)
+                undecided = []
+        if undecided:
+            self._settle(request, np.concatenate(undecided), answer, decisions)
 
-    def _append(self, request: "_Request", partition: PartitionId, rows: I64, answer: "_Answer") -> None:
-        decisions = None
-        if request.timeout_s is not None:  # first: where nobody decides, nothing is appended
-            decisions = self._parts.decisions.decisions(request.index, partition)
-        else:
-            self._parts.decisions.check_log(request.index, partition)
+    def _decisions(self, request: "_Request", partition: PartitionId) -> Decisions | None:
+        """Who decides; None where nobody does and nobody waits for it. Raises before anything is appended: UNAVAILABLE where nobody
+        decides, or what is wrong with the log.
+        """
+        source = self._parts.decisions
+        if request.wait:
+            return source.decisions(request.index, partition)
+        source.check_log(request.index, partition)
+        with suppress(SedimentError):
+            return source.decisions(request.index, partition)
+        return None
+
+    def _pieces(self, request: "_Request", rows: I64, decisions: Decisions | None) -> Iterator[I64]:
+        """What is appended together: as much as the partition applies in PIECE_S; little is never cut."""
+        start = 0
+        while start < len(rows):
+            records = APPEND_RECORDS_MAX
+            if decisions is not None and not request.small:
+                piece = decisions.amount(PIECE_S)
+                nbytes = max(1, request.writes.sources.nbytes // len(request.writes))  # of a row, on average
+                records = min(records, max(SMALL_RECORDS_MAX, min(piece.records, piece.nbytes // nbytes)))
+            if len(rows) - start < records * 3 // 2:
+                records = min(APPEND_RECORDS_MAX, len(rows) - start)
+            yield rows[start : start + records]
+            start += records
+
+    def _append(
+        self, request: "_Request", partition: PartitionId, rows: I64, answer: "_Answer", decisions: Decisions | None
+    ) -> None:
         everything = len(rows) == len(request.writes)
         sources = request.writes.sources
         batch = AppendBatch(
@@ -128,12 +172,45 @@ class LogWriter:
             timestamps_ms=np.full(len(rows), self._parts.clock_ms(), np.int64),
             headers=request.headers(rows),
         )
-        with self._parts.metrics.timed(names.INGEST_SECONDS, index=request.index.name):
-            offsets = self._parts.log.append(request.index.topic, partition, batch)
-        answer.offsets[rows] = offsets
-        if decisions is None or request.timeout_s is None or not len(rows):
+        if decisions is None:
+            answer.offsets[rows] = self._log_append(request, partition, batch)
             return
-        decisions.wait(LogOffset(int(offsets[-1]) + 1), request.timeout_s)
+        nbytes = batch.keys.nbytes + batch.values.nbytes
+        if request.small and request.wait:
+            decisions.hurry()
+        timeout_s = None if request.small else request.timeout_s
+        with self._turn(request.index.name, decisions, len(batch), nbytes, timeout_s) as appended:
+            offsets = self._log_append(request, partition, batch)
+            appended(int(offsets[-1]) + 1)
+        answer.offsets[rows] = offsets
+
+    def _log_append(self, request: "_Request", partition: PartitionId, batch: AppendBatch) -> I64:
+        with self._parts.metrics.timed(names.INGEST_SECONDS, index=request.index.name):
+            return self._parts.log.append(request.index.topic, partition, batch)
+
+    @contextmanager
+    def _turn(
+        self, index: str, decisions: Decisions, records: int, nbytes: int, timeout_s: float | None
+    ) -> Iterator[Callable[[int], None]]:
+        """The lane into the partition."""
+        metrics = self._parts.metrics
+        waited = nullcontext() if timeout_s is None else metrics.timed(names.INGEST_QUEUE_SECONDS, index=index)
+        with ExitStack() as stack:
+            try:
+                with waited:
+                    appended = stack.enter_context(self._lanes.of(decisions).enter(records, nbytes, timeout_s))
+            except SedimentError:
+                metrics.add(names.INGEST_REFUSED, reason="lag")
+                raise
+            yield appended
+
+    def _settle(self, request: "_Request", rows: I64, answer: "_Answer", decisions: Decisions | None) -> None:
+        """Wait for the decisions on rows that were appended, in order, and answer them."""
+        if decisions is None or not request.wait:
+            return
+        offsets = answer.offsets[rows]
+        with self._parts.metrics.timed(names.INGEST_DECISION_SECONDS, index=request.index.name):
+            decisions.wait(LogOffset(int(offsets[-1]) + 1), request.timeout_s, hurry=request.small)
         results, seq_nos, versions, errors = decisions.of(offsets)
         answer.results[rows] = results
         answer.seq_nos[rows] = seq_nos
@@ -165,7 +242,13 @@ class _Request:
     ids: ByteColumn
     request_id: str
     traceparent: bytes
-    timeout_s: float | None
+    timeout_s: float
+    wait: bool
+
+    @property
+    def small(self) -> bool:
+        """Whether it need not wait for its turn."""
+        return _small(self.writes)
 
     def headers(self, rows: I64) -> dict[int, Headers]:
         """The headers of the rows that need any, by their place in ``rows``."""
@@ -184,6 +267,10 @@ class _Request:
         if self.traceparent and len(rows):
             found[0] = (*found.get(0, ()), (events.TRACEPARENT, self.traceparent))
         return found
+
+
+def _small(writes: Writes) -> bool:
+    return len(writes) <= SMALL_RECORDS_MAX and writes.sources.nbytes <= SMALL_BYTES_MAX
 
 
 def _option_headers(options: WriteOptions) -> Headers:
@@ -219,9 +306,7 @@ def _gather(tasks: Iterable[tuple[I64, Future[None]]], answer: "_Answer") -> Non
     if failed and not done:
         raise failed[0][1]
     for rows, why in failed:
-        fault = WriteError(why.code, why.message, why.kind.status, why.details)
-        for row in rows[answer.offsets[rows] < 0].tolist():
-            answer.refuse(row, fault)
+        answer.refuse_rest(rows, why)
 
 
 class _Answer:
@@ -241,6 +326,12 @@ class _Answer:
         """Answer a row without appending it."""
         self.results[row] = Result.REJECTED
         self.errors[row] = error
+
+    def refuse_rest(self, rows: I64, why: SedimentError) -> None:
+        """Those rows that were not appended."""
+        fault = WriteError(why.code, why.message, why.kind.status, why.details)
+        for row in rows[self.offsets[rows] < 0].tolist():
+            self.refuse(row, fault)
 
     def outcomes(self) -> Outcomes:
         """As the caller gets them."""

@@ -31,10 +31,13 @@ def wall_clock_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Threads for work that blocks. ``partitions`` serves the others and never waits for them, so nothing can deadlock."""
+    """Threads for work that blocks. ``partitions`` serves the others and never waits for them, so nothing can deadlock; ``bulk`` requests
+    may have to wait for their turn, and must not keep others out meanwhile.
+    """
 
     search: ThreadPoolExecutor
     write: ThreadPoolExecutor
+    bulk: ThreadPoolExecutor
     partitions: ThreadPoolExecutor
 
     @staticmethod
@@ -44,12 +47,13 @@ class Pools:
         return Pools(
             ThreadPoolExecutor(threads.search or max(4, 2 * cores), "search"),
             ThreadPoolExecutor(threads.write, "write"),
+            ThreadPoolExecutor(threads.write, "bulk"),
             ThreadPoolExecutor(threads.partitions or max(2, cores), "partition"),
         )
 
     def close(self) -> None:
         """Let running work end; queued work is dropped."""
-        for pool in (self.search, self.write, self.partitions):
+        for pool in (self.search, self.write, self.bulk, self.partitions):
             pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -14,6 +14,7 @@ from pipeline.app import Node, open_node
 from pipeline.ingest.ports import Op, Outcomes, Writes
 from pipeline.log.memory import MemoryLog
 from pipeline.log.ports import TopicInfo
+from pipeline.telemetry import names
 from schemas.errors import SedimentError
 from schemas.ids import IndexName, LogOffset, PartitionId, TopicName
 from schemas.outcomes import Result
@@ -186,4 +187,31 @@ def test_many_may_write_and_search_at_once(tmp_path: Path, log: GrowingLog) -> N
     ends = [log.end_offset(TopicName("books"), PartitionId(p)) for p in range(2)]
     assert sum(ends) == 80
     assert all(w.outcomes.wait(LogOffset(e), 1) for w, e in zip(node.workers("books"), ends, strict=True))
+    node.close()
+
+
+def test_deleting_an_index_does_not_wait_for_its_idle_partitions(
+    tmp_path: Path, log: GrowingLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads of the log that would go on for an hour are woken."""
+    monkeypatch.setattr("pipeline.materialise.worker.wait_s", lambda *_: 3600.0)
+    node = opened(tmp_path, log)
+    node.indices.create("books", {}, {})
+    workers = node.workers("books")
+    node.indices.delete(IndexName("books"))
+    assert not any(worker._thread.is_alive() for worker in workers)
+    node.close()
+
+
+def test_metrics_say_how_far_partitions_are(tmp_path: Path, log: GrowingLog) -> None:
+    """Whoever asks a partition brings its gauges up to date."""
+    node = opened(tmp_path, log)
+    node.indices.create("books", {}, {})
+    write(node, {f"id-{n}": "{}" for n in range(20)})
+    for worker in node.workers("books"):
+        worker.freshness()
+    parts = [{"index": "books", "partition": str(n)} for n in range(2)]
+    assert sum(node.metrics.value(names.DOCUMENTS, **one) or 0 for one in parts) == 20
+    assert [node.metrics.value(names.LAG, **one) for one in parts] == [0, 0]
+    assert [node.metrics.value(names.MATERIALISE_QUEUE_SECONDS, **one) for one in parts] == [0, 0]
     node.close()

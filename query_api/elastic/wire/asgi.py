@@ -157,7 +157,7 @@ class ElasticApp:
 
     async def _run(self, one: Route, call: Call) -> tuple[Reply, bytes]:
         pools = self._services.pools
-        pool: ThreadPoolExecutor = pools.write if one.where is Where.WRITE else pools.search
+        pool: ThreadPoolExecutor = {Where.WRITE: pools.write, Where.BULK: pools.bulk}.get(one.where, pools.search)
         if self._waiting >= self._services.settings.threads.queue_max:
             raise errors.overloaded(one.template)
         self._waiting += 1

@@ -12,12 +12,13 @@ SIMILAR = 0.5  # a parameter at least so similar is suggested
 
 
 class Where(Enum):
-    """What runs a handler: the threads that search, those that wait for writes; QUICK: the event loop while the request is expected
-    to be short, else as SEARCH, for handlers that neither wait nor write.
+    """What runs a handler: the threads that search, those that wait for writes, those that wait for many writes at once; QUICK: the event
+    loop while the request is expected to be short, else as SEARCH, for handlers that neither wait nor write.
     """
 
     SEARCH = "search"
     WRITE = "write"
+    BULK = "bulk"
     QUICK = "quick"
 
 

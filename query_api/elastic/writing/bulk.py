@@ -171,6 +171,6 @@ def _show_sources(services: Services, work: _Work, name: str, rows: list[int]) -
 
 _PARAMETERS = PARAMETERS | {"batch_size", "type"}
 ROUTES: Sequence[Route] = (
-    route("POST PUT", "/_bulk", bulk, _PARAMETERS, where=Where.WRITE, body=Body.LINES),
-    route("POST PUT", "/{index}/_bulk", bulk, _PARAMETERS, where=Where.WRITE, body=Body.LINES),
+    route("POST PUT", "/_bulk", bulk, _PARAMETERS, where=Where.BULK, body=Body.LINES),
+    route("POST PUT", "/{index}/_bulk", bulk, _PARAMETERS, where=Where.BULK, body=Body.LINES),
 )

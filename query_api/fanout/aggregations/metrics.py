@@ -38,6 +38,8 @@ def measures_of(agg: Metric) -> frozenset[str] | None:
 def metric_column(agg: Metric, measure: str, partial: Values, wanted: I64) -> F64:
     """float64[wanted]: a number of the metric for these buckets; NaN where it has none (buckets below 0 are empty)."""
     real = wanted >= 0
+    if type(agg) is Metric and real.all():
+        return _plain(measure or agg.kind, partial, wanted)
     column = np.full(len(wanted), np.nan)
     rows = wanted[real]
     if isinstance(agg, Quantiles):

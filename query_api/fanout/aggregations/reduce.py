@@ -73,7 +73,7 @@ def reduce_with_hits(
     typed_keys: bool = False,
 ) -> tuple[Json, Sequence[PendingHits]]:
     """The same, and the hits in it that are still to be fetched; ``parts`` are numbered in their order."""
-    renderer = _Renderer(names_of(aggregations))
+    renderer = _Renderer(aggregations)
     placed = parts if len(parts) == 1 else [_placed(part, i) for i, part in enumerate(parts)]
     (shown,) = renderer.level(aggregations, merge_all(placed), np.zeros(1, np.int64))
     return _typed(shown, aggregations, renderer.words) if typed_keys else shown, renderer.pending
@@ -95,8 +95,8 @@ def _placed(part: Mapping[str, Partial], place: int) -> dict[str, Partial]:
 class _Renderer:
     """One answer: counts its buckets, keeps what is pending, and how each aggregation's result is called by its name."""
 
-    def __init__(self, pipelines: frozenset[str]) -> None:
-        self.pipelines = pipelines
+    def __init__(self, aggregations: Mapping[str, Aggregation]) -> None:
+        self.whole = aggregations
         self.buckets = 0
         self.pending: list[PendingHits] = []
         self.words: dict[int, str] = {}  # by the aggregation's identity
@@ -119,7 +119,7 @@ class _Renderer:
                 target[name] = one if agg.meta is None else {"meta": agg.meta, **one}
         siblings = [(n, a) for n, a in aggregations.items() if isinstance(a, Pipeline) and a.kind in SIBLINGS]
         for name, agg in siblings:
-            asked = Asked(name, agg, self.kinds, self.pipelines)
+            asked = Asked(name, agg, self.kinds, names_of(self.whole))
             for target in objects:
                 one = sibling(asked, target)
                 target[name] = one if agg.meta is None else {"meta": agg.meta, **one}
@@ -127,9 +127,11 @@ class _Renderer:
 
     def _apply_parents(self, agg: Aggregation, found: Sequence[Json]) -> None:
         """Pipelines that stand in an aggregation, over its buckets."""
+        if not agg.children:
+            return
         inside = {n: a for n, a in agg.children.items() if isinstance(a, Pipeline) and a.kind not in SIBLINGS}
         for name in in_dependency(inside):
-            asked = Asked(name, inside[name], self.kinds, self.pipelines)
+            asked = Asked(name, inside[name], self.kinds, names_of(self.whole))
             for one in found:
                 within(asked, one)
 

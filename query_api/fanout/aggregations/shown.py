@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from pipeline.json_columns.addresses import format_ip
 from pipeline.json_columns.date_texts import format_dates
-from pipeline.json_columns.dates import format_date
 from pipeline.search.aggregations.buckets.keys import values_of
 from pipeline.search.aggregations.buckets.rounding import offsets_of
 from pipeline.search.aggregations.names import Names
@@ -64,8 +63,7 @@ def date_texts(ms: I64, shown: Shown) -> list[str]:
 
 def date_text(ms: int, shown: Shown) -> str:
     """One date likewise."""
-    offset = int(offsets_of(shown.zone).at(np.array([ms]))[0]) if shown.zone else 0
-    return format_date(ms, shown.format or DATE_FORMAT_DEFAULT, offset)
+    return date_texts(np.array([ms]), shown)[0]
 
 
 def as_string(value: float, shown: Shown) -> str | None:

@@ -23,17 +23,39 @@ def index_of(partitions: int = 1, name: str = "books") -> IndexState:
     )
 
 
-@dataclass
+@dataclass(frozen=True)
+class Amount:
+    """Records and bytes."""
+
+    records: int
+    nbytes: int
+
+
+@dataclass(eq=False)
 class Decider:
     """Decides every record CREATED with seq_no = offset and version 1; offsets in ``refused`` are rejected, from ``until`` on pending."""
 
     refused: set[int] = field(default_factory=set)
     until: int = 1 << 60
     waits: list[tuple[int, float]] = field(default_factory=list)
+    hurries: list[bool] = field(default_factory=list)  # of each wait
+    applied: int = 0
+    per_s: float = 1e9  # records that it applies
+    piece: int = 1 << 30  # records that it is given at once
 
-    def wait(self, below: LogOffset, timeout_s: float) -> bool:
+    def hurry(self) -> None:
+        """Somebody waits."""
+
+    def wait(self, below: LogOffset, timeout_s: float, *, hurry: bool = True) -> bool:
         self.waits.append((below, timeout_s))
+        self.hurries.append(hurry)
         return below <= self.until
+
+    def queue_s(self, records: int, nbytes: int) -> float:
+        return records / self.per_s
+
+    def amount(self, seconds: float) -> Amount:
+        return Amount(self.piece, 1 << 40)
 
     def of(
         self, offsets: NDArray[np.int64]
@@ -69,11 +91,13 @@ class FlakyLog(MemoryLog):
     def __init__(self) -> None:
         super().__init__()
         self.failing: set[int] = set()
+        self.appended: list[int] = []  # records, by append
 
     @override
     def append(self, topic: TopicName, partition: PartitionId, batch: AppendBatch) -> NDArray[np.int64]:
         if partition in self.failing:
             raise unavailable("log_away", "the log is away: try again")
+        self.appended.append(len(batch))
         return super().append(topic, partition, batch)
 
 

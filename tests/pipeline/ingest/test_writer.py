@@ -9,10 +9,11 @@ import pytest
 
 from pipeline.ingest.backpressure import InFlight
 from pipeline.ingest.ports import Op, Outcomes, Result, WriteOptions, Writes
-from pipeline.ingest.writer import LogWriter, WriterParts
+from pipeline.ingest.writer import SMALL_RECORDS_MAX, LogWriter, WriterParts
+from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from schemas.errors import ErrorKind, SedimentError
-from schemas.ids import TopicName
+from schemas.ids import LogOffset, TopicName
 from schemas.records import ByteColumn
 from schemas.routing import partition_of
 from tests.pipeline.ingest.partitions import Decider, Deciders, FlakyLog, all_records, index_of, keys
@@ -27,6 +28,7 @@ class World:
         self.log.create_topic(TopicName("books"), partitions)
         self.deciders = Deciders()
         self.in_flight = InFlight(1000)
+        self.metrics = Metrics()
         self.pool = ThreadPoolExecutor(2)
         numbers = count()
         self.writer = LogWriter(
@@ -34,7 +36,7 @@ class World:
                 self.log,
                 self.deciders,
                 self.in_flight,
-                Metrics(),
+                self.metrics,
                 lambda: 42,
                 lambda n: [b"auto-%d" % next(numbers) for _ in range(n)],
                 self.pool,
@@ -167,11 +169,11 @@ def test_errors_of_partitions_reach_their_rows(four: World) -> None:
 
 
 def test_without_waiting_rows_are_pending(one: World) -> None:
-    """Acknowledged by the log only: offsets are known, nobody was asked."""
+    """Acknowledged by the log only: offsets are known, nobody was waited for."""
     found = one.write(puts(3), wait=False)
     assert found.results.tolist() == [Result.PENDING] * 3
     assert found.offsets.tolist() == [0, 1, 2]
-    assert one.deciders.by_partition == {}
+    assert one.deciders.by_partition[0].waits == []
 
 
 def test_what_is_not_decided_in_time_stays_pending(one: World) -> None:
@@ -183,12 +185,14 @@ def test_what_is_not_decided_in_time_stays_pending(one: World) -> None:
 
 
 def test_too_much_in_flight_is_refused(one: World) -> None:
-    """429 before anything is appended; afterwards there is room again."""
-    with one.in_flight.admit(990), pytest.raises(SedimentError) as raised:
-        one.write([(Op.INDEX, b"a", b'{"text":"0123456789"}')])
-    assert raised.value.kind is ErrorKind.OVERLOADED
-    assert keys(one.log, "books") == []
-    one.write(puts(1))
+    """429 before anything is appended; small writes pass all the same; afterwards there is room again."""
+    with one.in_flight.admit(990):
+        with pytest.raises(SedimentError) as raised:
+            one.write(puts(SMALL_RECORDS_MAX + 1))
+        assert raised.value.kind is ErrorKind.OVERLOADED
+        assert keys(one.log, "books") == []
+        one.write(puts(SMALL_RECORDS_MAX))
+    one.write(puts(SMALL_RECORDS_MAX + 1))
     assert one.in_flight.bytes == 0
 
 
@@ -230,7 +234,50 @@ def test_partitions_fail_each_for_itself(four: World) -> None:
 def test_large_requests_are_appended_in_pieces(one: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decisions are read piece by piece, before the ring of outcomes comes round."""
     monkeypatch.setattr("pipeline.ingest.writer.APPEND_RECORDS_MAX", 3)
+    monkeypatch.setattr("pipeline.ingest.writer.SMALL_RECORDS_MAX", 2)
     found = one.write(puts(8), {4: WriteOptions(if_seq_no=1)})
     assert found.offsets.tolist() == list(range(8))
     assert [w[0] for w in one.deciders.by_partition[0].waits] == [3, 6, 8]
     assert [h for _, _, h in all_records(one.log, "books")] == [{}, {}, {}, {}, {"if_seq_no": b"1"}, {}, {}, {}]
+
+
+def test_bulk_writes_are_appended_as_fast_as_they_are_applied(one: World) -> None:
+    """In pieces of what the partition applies in a moment; answers are aligned with the rows all the same."""
+    decider = one.deciders.by_partition[0] = Decider(piece=40)
+    found = one.write(puts(175))
+    assert found.offsets.tolist() == list(range(175))
+    assert one.log.appended == [40, 40, 40, 55]
+    assert decider.waits == [(175, 60.0)]
+    assert decider.hurries == [False]
+
+
+def test_small_writes_are_in_a_hurry_and_wait_for_no_turn(one: World) -> None:
+    """Though the partition would need an hour for what it has."""
+    decider = one.deciders.by_partition[0] = Decider(per_s=1e-3)
+    one.write(puts(1), wait=False)
+    assert one.write(puts(SMALL_RECORDS_MAX)).offsets.tolist() == list(range(1, 1 + SMALL_RECORDS_MAX))
+    assert decider.hurries == [True]
+    assert one.metrics.value(names.INGEST_REFUSED, reason="lag") is None
+
+
+def test_a_bulk_write_whose_turn_does_not_come_is_refused(one: World) -> None:
+    """429, counted; nothing of it is appended. Where some of it was, the rest carries the error."""
+    decider = one.deciders.by_partition[0] = Decider(per_s=1e-3, piece=40)
+    one.write(puts(1))
+    with pytest.raises(SedimentError) as raised:
+        one.write(puts(100), timeout_s=0.0)
+    assert (raised.value.kind, raised.value.details) == (ErrorKind.OVERLOADED, {"retry_after_s": 1})
+    assert one.metrics.value(names.INGEST_REFUSED, reason="lag") == 1
+    decider.applied = LogOffset(1)
+    found = one.write(puts(100), timeout_s=0.0)
+    assert (found.results[:40] == Result.CREATED).all()
+    assert (found.results[40:] == Result.REJECTED).all()
+    assert {(e.code, e.status) for e in found.errors.values()} == {("es_rejected_execution", 429)}
+    assert sorted(found.errors) == list(range(40, 100))
+    assert len(keys(one.log, "books")) == 41
+
+
+def test_without_a_decider_nobody_waits_for_a_turn(one: World) -> None:
+    """``ack=log`` where the partition is not open: the log takes it, the partition will."""
+    one.deciders.away = {0}
+    assert one.write(puts(500), wait=False).offsets.tolist() == list(range(500))
