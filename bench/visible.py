@@ -1,8 +1,11 @@
-"""From a write to a search that sees it, at rest and while loading at full speed; documents a second by each way in.
+"""From a write to a search that sees it, at rest and while bulk writes come at full speed; documents a second by each way in.
 
 ``write``       one document: from the call until the log has it durably and the partition has decided it
 ``seen``        one document: from the call until the published view shows it (the default refresh interval)
 ``refreshed``   the same, with a refresh asked for after the write, as ``?refresh=true`` does
+
+*while loading*: two producers send batches, each when its last one is decided. *while flooded*: they do not wait for decisions
+(``?ack=log``), so only admission bounds what they put before a partition.
 """
 
 import itertools
@@ -23,6 +26,7 @@ SEEN_SECONDS_MAX = 60.0
 BULK_DOCUMENTS = 2_000
 LOADERS = 2
 PAUSE_SECONDS = 0.01
+STATES = ("at rest", "while loading", "while flooded")
 
 
 def _writes(ids: list[bytes], documents: list[bytes]) -> Any:
@@ -87,7 +91,7 @@ class _Probe:
 
 
 def node(*, path: str, partitions: int, probes: int, kafka: str) -> dict[str, Any]:
-    """A node in a process of its own: probes at rest, probes while another thread loads the corpus over and over, and the load's rate."""
+    """A node in a process of its own: probes at rest, probes while other threads load the corpus over and over, and the loads' rates."""
     from bench import sediment_side as ours
 
     corpus = corpora.load(Path(path))
@@ -107,22 +111,23 @@ def node(*, path: str, partitions: int, probes: int, kafka: str) -> dict[str, An
             opened.refresh(ours.INDEX)
             opened.flush(ours.INDEX)
             figures["docs_per_second"] = len(ids) / (time.perf_counter() - begin)
-            with _loading(opened, index, ids, documents) as load:
-                figures["while loading"] = probe.measure(probes)
-            figures["load_docs_per_second"] = load["documents"] / load["seconds"]
+            for state in STATES[1:]:
+                with _loading(opened, index, ids, documents, wait=state == "while loading") as load:
+                    figures[state] = probe.measure(probes)
+                ours.wait_applied(opened)
+                figures[f"docs_per_second {state}"] = load["documents"] / load["seconds"]
             if kafka:
                 opened.indices.delete(index.name)
     return figures
 
 
 class _loading:  # noqa: N801  used as a function
-    """Threads that write batches over and over while the context lasts, each waiting for its batch to be decided before the
-    next: as fast as the partition takes them, without a backlog in the log, behind which every other write would have to
-    wait. Yields how many documents, in which time.
+    """Threads that write batches over and over while the context lasts, each as soon as its last batch is decided (``wait``) or in the
+    log. Yields how many documents, in which time.
     """
 
-    def __init__(self, node: Any, index: Any, ids: list[bytes], documents: list[bytes]) -> None:
-        self._node, self._index, self._ids, self._documents = node, index, ids, documents
+    def __init__(self, node: Any, index: Any, ids: list[bytes], documents: list[bytes], *, wait: bool) -> None:
+        self._node, self._index, self._ids, self._documents, self._wait = node, index, ids, documents, wait
         self._stop = threading.Event()
         self._figures = {"documents": 0, "seconds": 0.0}
         self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(LOADERS)]
@@ -136,7 +141,7 @@ class _loading:  # noqa: N801  used as a function
             if self._stop.is_set():
                 return
             rows = slice(start, start + BATCH_RECORDS)
-            self._node.writer.write(self._index, _writes(self._ids[rows], self._documents[rows]), wait=True)
+            self._node.writer.write(self._index, _writes(self._ids[rows], self._documents[rows]), wait=self._wait)
             self._figures["documents"] += BATCH_RECORDS
 
     def __enter__(self) -> dict[str, Any]:
@@ -247,12 +252,15 @@ def run(
             ),
         ]
         for log in figures
-        for when in ("at rest", "while loading")
+        for when in STATES
     ]
     table(["milliseconds", "write p50", "p99", "refreshed p50", "p99", "seen p50", "p99"], rows)
-    rates = [[log, figures[log]["docs_per_second"], figures[log]["load_docs_per_second"]] for log in figures]
-    rates.append([f"_bulk over HTTP, {clients} clients", http["docs_per_second"], ""])
+    rates = [
+        [log, figures[log]["docs_per_second"], *(figures[log][f"docs_per_second {state}"] for state in STATES[1:])]
+        for log in figures
+    ]
+    rates.append([f"_bulk over HTTP, {clients} clients", http["docs_per_second"], "", ""])
     print()
-    table(["documents a second", "visible and durable", "while probed"], rates)
+    table(["documents a second", "visible and durable", "while loading, probed", "while flooded, probed"], rates)
     arguments = {"partitions": partitions, "probes": probes, "clients": clients}
     save("visible", started, {"corpus": facts, "arguments": arguments, "nodes": figures, "http": http})
