@@ -11,7 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.errors import SedimentError, illegal_argument, invalid
-from schemas.limits import FIELD_DEPTH_MAX, FIELD_NAME_BYTES_MAX, FIELDS_MAX
+from schemas.fields.dynamic_templates import DynamicTemplate, kinds_of, parse_dynamic_templates
+from schemas.fields.similarity import BUILT_IN_SIMILARITIES, Similarity
+from schemas.limits import FIELD_DEPTH_MAX, FIELD_NAME_BYTES_MAX
 
 
 class FieldType(StrEnum):
@@ -41,6 +43,7 @@ INTEGER_TYPES = frozenset(INTEGER_BOUNDS)
 FLOAT_TYPES = frozenset({FieldType.DOUBLE, FieldType.FLOAT})
 NUMBER_TYPES = INTEGER_TYPES | FLOAT_TYPES
 INVERTED_TYPES = frozenset({FieldType.TEXT, FieldType.KEYWORD})
+DYNAMIC_DATES = ("strict_date_optional_time", "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis")
 DATE_FORMAT_DEFAULT = "strict_date_optional_time||epoch_millis"
 
 
@@ -50,6 +53,8 @@ class Dynamic(StrEnum):
     TRUE = "true"  # it is added, with a type inferred from its first value
     FALSE = "false"  # it stays in the source and is not indexed
     STRICT = "strict"  # the document is rejected
+    STRICT_ALLOW_TEMPLATES = "strict_allow_templates"  # rejected, unless a dynamic template means the field
+    FALSE_ALLOW_TEMPLATES = "false_allow_templates"  # not indexed, unless a dynamic template means the field
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +77,8 @@ class Field:
     norms: bool = True  # text: length counts in scores
     enabled: bool = True  # object: False keeps it in the source only
     dynamic: Dynamic | None = None  # object: overrides the index's
-    boost: float = 1.0
+    copy_to: tuple[str, ...] = ()  # fields that get this one's values too
     parameters: Mapping[str, Any] = field(default_factory=dict)  # as the user wrote them, for rendering
-
-
-@dataclass(frozen=True, slots=True)
-class Similarity:
-    """How a field scores: ``kind`` BM25 (with k1 and b) or boolean (every term scores its boost)."""
-
-    kind: str = "BM25"
-    k1: float = 1.2
-    b: float = 0.75
-
-
-BUILT_IN_SIMILARITIES: Mapping[str, Similarity] = {"BM25": Similarity(), "boolean": Similarity("boolean")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +92,11 @@ class IndexMapping:
     source_enabled: bool = True
     meta: Mapping[str, Any] | None = None
     explicit_dynamic: bool = False  # whether to show ``dynamic`` in GET _mapping
+    dynamic_templates: tuple[DynamicTemplate, ...] = ()
+    dynamic_dates: tuple[str, ...] = DYNAMIC_DATES  # formats of texts that a new field is a date for
+    routing_required: bool = False
+    coerce: bool = True  # what fields do that say nothing (index.mapping.coerce)
+    ignore_malformed: bool = False  # likewise (index.mapping.ignore_malformed)
     analysis: str = ""  # the index's settings ``analysis.*`` as JSON (pipeline.analysis.definitions.flat); empty: none
     similarities: Mapping[str, Similarity] = field(default_factory=dict)  # by name, from the index's settings
 
@@ -115,6 +113,31 @@ class IndexMapping:
     def leaves(self) -> Iterator[Field]:
         """Every field that holds values (objects left out), in order of definition."""
         return (f for f in self.fields.values() if f.type is not FieldType.OBJECT)
+
+    def defaulted(self, settings: Mapping[str, str]) -> "IndexMapping":
+        """The same mapping, its fields as an index's settings have those that say nothing."""
+        coerce = settings.get("mapping.coerce", "true") == "true"
+        ignore = settings.get("mapping.ignore_malformed", "false") == "true"
+        if coerce and not ignore:
+            return self
+        fields = {
+            path: replace(
+                one,
+                coerce=one.coerce if "coerce" in one.parameters else coerce,
+                ignore_malformed=one.ignore_malformed if "ignore_malformed" in one.parameters else ignore,
+            )
+            for path, one in self.fields.items()
+        }
+        return replace(self, fields=fields, coerce=coerce, ignore_malformed=ignore)
+
+    def samples(self) -> "IndexMapping":
+        """A mapping with a field for each kind of value that each dynamic template may meet: to be checked as fields are."""
+        fields: dict[str, Field] = {}
+        for template in self.dynamic_templates:
+            for kind in kinds_of(template):
+                definition = template.definition(f"{template.name}-{kind}", kind)
+                _parse_properties({f"{template.name.replace('.', '-') or '-'}-{kind}": definition}, "", fields)
+        return replace(self, fields=fields)
 
     def dynamic_at(self, path: str) -> Dynamic:
         """The dynamic setting that governs a new field of this path: the nearest parent object's, else the index's."""
@@ -152,14 +175,15 @@ _PARAMETERS: Mapping[FieldType, set[str]] = {
 
 def parse_mapping(body: Mapping[str, Any]) -> IndexMapping:
     """The mapping that a ``mappings`` object of the REST API describes. Raises ``mapper_parsing``."""
-    unknown = sorted(set(body) - _ROOT_PARAMETERS)
+    if not isinstance(body, Mapping):
+        raise invalid("mapper_parsing", f"Failed to parse mapping: expected an object, not [{body}]")
+    unknown = sorted(set(map(str, body)) - _ROOT_PARAMETERS)
     if unknown:
         given = ", ".join(f"[{name} : {body[name]}]" for name in unknown)
         raise invalid("mapper_parsing", f"Root mapping definition has unsupported parameters:  {given}")
     fields: dict[str, Field] = {}
     _parse_properties(body.get("properties", {}), "", fields)
-    _check_counts(fields)
-    source = body.get("_source", {})
+    source, routing = body.get("_source", {}), body.get("_routing", {})
     return IndexMapping(
         fields=fields,
         dynamic=_dynamic(body.get("dynamic", "true")),
@@ -168,28 +192,40 @@ def parse_mapping(body: Mapping[str, Any]) -> IndexMapping:
         numeric_detection=_flag(body, "numeric_detection", default=False),
         source_enabled=_flag(source, "enabled", default=True) if isinstance(source, Mapping) else True,
         meta=body.get("_meta"),
+        dynamic_templates=_templates(body.get("dynamic_templates")),
+        dynamic_dates=_dynamic_dates(body),
+        routing_required=isinstance(routing, Mapping) and routing.get("required") in (True, "true"),
     )
 
 
-def _check_counts(fields: Mapping[str, Field], fields_max: int = FIELDS_MAX) -> None:
-    if len(fields) > fields_max:
-        raise illegal_argument(f"Limit of total fields [{fields_max}] has been exceeded")
+def _templates(value: Any) -> tuple[DynamicTemplate, ...]:
+    """What can be read of dynamic templates; ``mapping_checks`` says at the door what cannot."""
+    try:
+        return parse_dynamic_templates(value or [])
+    except SedimentError:
+        return ()
+
+
+def _dynamic_dates(body: Mapping[str, Any]) -> tuple[str, ...]:
+    given = body.get("dynamic_date_formats")
+    if given is None:
+        return DYNAMIC_DATES
+    return tuple(map(str, given)) if isinstance(given, list) else (str(given),)
 
 
 def _dynamic(value: Any) -> Dynamic:
     text = str(value).lower()
     if text not in {d.value for d in Dynamic}:
-        raise invalid(
-            "mapper_parsing", f"Could not convert [dynamic] to a value: [{value}] is not one of true, false, strict"
-        )
+        known = ", ".join(d.value for d in Dynamic)
+        raise invalid("mapper_parsing", f"Could not convert [dynamic] to a value: [{value}] is not one of {known}")
     return Dynamic(text)
 
 
 def _flag(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
     value = body.get(name, default)
-    if value in (True, "true"):
+    if value is True or value == "true":
         return True
-    if value in (False, "false"):
+    if value is False or value == "false":
         return False
     raise illegal_argument(f"Failed to parse value [{value}] as only [true] or [false] are allowed.")
 
@@ -201,7 +237,8 @@ def _parse_properties(properties: Any, prefix: str, into: dict[str, Field]) -> N
         raise illegal_argument(
             f"Limit of mapping depth [{FIELD_DEPTH_MAX}] has been exceeded due to object field [{prefix[:-1]}]"
         )
-    for name, definition in properties.items():
+    for given, definition in properties.items():
+        name = str(given)
         if not isinstance(definition, Mapping):
             raise invalid(
                 "mapper_parsing",
@@ -288,7 +325,7 @@ def build_field(path: str, kind: FieldType, source: str, definition: Mapping[str
         store=_flag(definition, "store", default=False),
         coerce=_flag(definition, "coerce", default=True),
         ignore_malformed=_flag(definition, "ignore_malformed", default=False),
-        ignore_above=None if above is None else int(_number(path, "ignore_above", above)),
+        ignore_above=None if above is None else int(number_of(path, "ignore_above", above)),
         null_value=definition.get("null_value"),
         format=str(definition.get("format", DATE_FORMAT_DEFAULT)) if kind is FieldType.DATE else "",
         analyzer=str(definition.get("analyzer", "standard")),
@@ -296,12 +333,18 @@ def build_field(path: str, kind: FieldType, source: str, definition: Mapping[str
         norms=_flag(definition, "norms", default=kind is FieldType.TEXT),
         enabled=_flag(definition, "enabled", default=True),
         dynamic=None if dynamic is None else _dynamic(dynamic),
-        boost=_number(path, "boost", definition.get("boost", 1.0)),
+        copy_to=_copies(definition.get("copy_to")),
         parameters=parameters,
     )
 
 
-def _number(path: str, name: str, value: Any) -> float:
+def _copies(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
+def number_of(path: str, name: str, value: Any) -> float:
     """A parameter that must be a finite number."""
     try:
         number = float(value)
@@ -313,19 +356,27 @@ def _number(path: str, name: str, value: Any) -> float:
     return number
 
 
+def _root(mapping: IndexMapping) -> dict[str, Any]:
+    """What a mapping says beside its fields, as far as it differs from what holds anyway."""
+    said: dict[str, tuple[bool, Any]] = {
+        "dynamic": (mapping.explicit_dynamic, mapping.dynamic.value),
+        "date_detection": (not mapping.date_detection, False),
+        "numeric_detection": (mapping.numeric_detection, True),
+        "_meta": (mapping.meta is not None, mapping.meta),
+        "_source": (not mapping.source_enabled, {"enabled": False}),
+        "_routing": (mapping.routing_required, {"required": True}),
+        "dynamic_date_formats": (mapping.dynamic_dates != DYNAMIC_DATES, list(mapping.dynamic_dates)),
+        "dynamic_templates": (
+            bool(mapping.dynamic_templates),
+            [{one.name: dict(one.source)} for one in mapping.dynamic_templates],
+        ),
+    }
+    return {name: value for name, (differs, value) in said.items() if differs}
+
+
 def render_mapping(mapping: IndexMapping) -> dict[str, Any]:
     """The ``mappings`` object that GET _mapping shows; ``parse_mapping`` of it gives the same mapping."""
-    root: dict[str, Any] = {}
-    if mapping.explicit_dynamic:
-        root["dynamic"] = mapping.dynamic.value
-    if not mapping.date_detection:
-        root["date_detection"] = False
-    if mapping.numeric_detection:
-        root["numeric_detection"] = True
-    if mapping.meta is not None:
-        root["_meta"] = mapping.meta
-    if not mapping.source_enabled:
-        root["_source"] = {"enabled": False}
+    root = _root(mapping)
     nodes: dict[str, dict[str, Any]] = {"": root}
     for path, one in sorted(mapping.fields.items()):
         parent, _, name = path.rpartition(".")
@@ -341,84 +392,7 @@ def render_mapping(mapping: IndexMapping) -> dict[str, Any]:
     return root
 
 
-def parse_similarities(settings: Mapping[str, Any]) -> Mapping[str, Similarity]:
-    """The ``index.similarity`` object of an index's settings: ``{"mine": {"type": "BM25", "k1": 2, "b": 0.5}}``.
-
-    Raises ``illegal_argument`` for other types than BM25 and boolean, and for numbers out of their range.
-    """
-    found = {}
-    for name, body in settings.items():
-        kind = str(body.get("type", "")) if isinstance(body, Mapping) else ""
-        if kind not in BUILT_IN_SIMILARITIES:
-            raise illegal_argument(f"Unknown Similarity type [{kind}] for [{name}]: use BM25 or boolean")
-        k1, b = (_number(name, key, body.get(key, default)) for key, default in (("k1", 1.2), ("b", 0.75)))
-        if k1 < 0:
-            raise illegal_argument(f"illegal k1 value: {k1}, must be a non-negative finite value")
-        if not 0 <= b <= 1:
-            raise illegal_argument(f"illegal b value: {b}, must be between 0 and 1")
-        found[name] = Similarity(kind, k1, b)
-    return found
-
-
-def similarities_of(settings: Mapping[str, str]) -> Mapping[str, Similarity]:
-    """The similarities that an index's flat settings name (``similarity.mine.k1``). Raises ``illegal_argument``."""
-    bodies: dict[str, dict[str, str]] = {}
-    for dotted, value in settings.items():
-        kind, _, rest = dotted.partition(".")
-        name, _, key = rest.rpartition(".")
-        if kind == "similarity" and name:
-            bodies.setdefault(name, {})[key] = value
-    return parse_similarities(bodies)
-
-
-def merge_mappings(current: IndexMapping, update: IndexMapping, fields_max: int = FIELDS_MAX) -> IndexMapping:
-    """``current`` with ``update`` laid over it: fields may be added, types may not change. Raises ``illegal_argument``."""
-    merged = dict(current.fields)
-    for path, new in update.fields.items():
-        old = merged.get(path)
-        if old is not None:
-            _check_same(old, new)
-            if new.type is FieldType.OBJECT and not new.parameters:
-                continue
-        merged[path] = new
-    _check_counts(merged, fields_max)
-    return replace(
-        current,
-        fields=merged,
-        dynamic=update.dynamic if update.explicit_dynamic else current.dynamic,
-        explicit_dynamic=current.explicit_dynamic or update.explicit_dynamic,
-        meta=current.meta if update.meta is None else update.meta,
-    )
-
-
-def _check_same(old: Field, new: Field) -> None:
-    if old.type is not new.type:
-        if FieldType.OBJECT in (old.type, new.type):
-            raise illegal_argument(f"can't merge a non object mapping [{old.path}] with an object mapping")
-        raise illegal_argument(
-            f"mapper [{old.path}] cannot be changed from type [{old.type.value}] to [{new.type.value}]"
-        )
-    for name in ("index", "doc_values", "store", "analyzer", "format", "norms"):
-        before, after = getattr(old, name), getattr(new, name)
-        if before != after:
-            raise illegal_argument(
-                f"Mapper for [{old.path}] conflicts with existing mapper:\n\tCannot update parameter [{name}] from [{before}] to [{after}]"
-            )
-    for name in ("normalizer", "position_increment_gap"):
-        before, after = (str(one.parameters.get(name, "null")) for one in (old, new))
-        if before != after:
-            raise illegal_argument(
-                f"Mapper for [{old.path}] conflicts with existing mapper:\n\tCannot update parameter [{name}] from [{before}] to [{after}]"
-            )
-
-
-def checked(mapping: IndexMapping, fields_max: int) -> IndexMapping:
-    """The same mapping, if it keeps to the limit of fields; else raises ``illegal_argument``."""
-    _check_counts(mapping.fields, fields_max)
-    return mapping
-
-
 __all__ = [
     "DATE_FORMAT_DEFAULT", "FLOAT_TYPES", "INTEGER_BOUNDS", "INTEGER_TYPES", "INVERTED_TYPES", "NUMBER_TYPES", "Dynamic", "Field",
-    "FieldType", "IndexMapping", "SedimentError", "build_field", "checked", "merge_mappings", "parse_mapping", "render_mapping",
+    "FieldType", "IndexMapping", "SedimentError", "build_field", "number_of", "parse_mapping", "render_mapping",
 ]  # fmt: skip

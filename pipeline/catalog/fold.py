@@ -26,9 +26,11 @@ from pipeline.catalog.commands import (
 )
 from pipeline.catalog.state import CatalogState, Deleted, IndexState, Refusal
 from schemas.errors import ErrorKind, SedimentError, conflict, invalid, not_found
+from schemas.fields.similarity import similarities_of
 from schemas.ids import IndexName, IndexUuid, SchemaVersion, TopicName
 from schemas.limits import DELETED_MAX, FIELDS_MAX
-from schemas.mapping import Field, FieldType, IndexMapping, checked, merge_mappings, parse_mapping, similarities_of
+from schemas.mapping import Field, FieldType, IndexMapping, parse_mapping
+from schemas.mapping_rules.merge import checked, merge_mappings
 
 Outcome = IndexState | SedimentError | None
 
@@ -106,7 +108,7 @@ def _create(state: CatalogState, command: CreateIndex, timestamp_ms: int) -> tup
         analysis=analysis_of(command.settings),
         similarities=similarities_of(command.settings),
     )
-    mapping = checked(parsed, fields_max(command.settings))
+    mapping = checked(parsed.defaulted(command.settings), fields_max(command.settings))
     _check_tree(mapping.fields, mapping.fields)
     index = IndexState(
         name=IndexName(command.name),
@@ -151,7 +153,7 @@ def parsed_mapping(mappings: Mapping[str, Any]) -> IndexMapping:
 
 def _put_mapping(state: CatalogState, command: PutMapping) -> tuple[CatalogState, Outcome]:
     index = index_by_uuid(state, command.uuid)
-    update = parsed_mapping(command.mappings)
+    update = parsed_mapping(command.mappings).defaulted(index.settings)
     merged = merge_mappings(index.mapping, update, fields_max(index.settings))
     _check_tree(merged.fields, update.fields)
     if merged == index.mapping:
@@ -167,7 +169,10 @@ def _put_mapping(state: CatalogState, command: PutMapping) -> tuple[CatalogState
 
 def _put_settings(state: CatalogState, command: PutSettings) -> tuple[CatalogState, Outcome]:
     index = index_by_uuid(state, command.uuid)
-    changed = replace(index, settings=_laid_over(index.settings, command.settings))
+    merged = _laid_over(index.settings, command.settings)
+    if merged == index.settings:
+        return state, index
+    changed = replace(index, settings=merged)
     return replace(state, indices={**state.indices, index.name: changed}), changed
 
 
@@ -187,7 +192,7 @@ def _add_fields(state: CatalogState, command: AddFields) -> tuple[CatalogState, 
     refused = state.refused.get((index.uuid, command.partition), {}).get(command.offset)
     if refused is not None:
         raise invalid(refused.code, refused.reason)
-    added = _unknown_fields(index.mapping, command.fields)
+    added = _unknown_fields(index, command.fields)
     if not added:
         return state, index
     if len(index.mapping.fields) + len(added) > fields_max(index.settings):
@@ -202,10 +207,11 @@ def _add_fields(state: CatalogState, command: AddFields) -> tuple[CatalogState, 
     return replace(state, indices={**state.indices, index.name: changed}), changed
 
 
-def _unknown_fields(mapping: IndexMapping, proposed: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:
+def _unknown_fields(index: IndexState, proposed: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:
     """Fields that the proposal adds: what is defined already stays as it is (the first proposal wins). Raises INVALID where a field
     with values and an object would share a name.
     """
+    mapping = index.mapping
     for path, definition in proposed.items():
         known = mapping.fields.get(path)
         if known is not None and known.type is FieldType.OBJECT and definition.get("type", "object") != "object":
@@ -215,7 +221,7 @@ def _unknown_fields(mapping: IndexMapping, proposed: Mapping[str, Mapping[str, A
     properties = {path: definition for path, definition in proposed.items() if path not in mapping.fields}
     if not properties:
         return {}
-    parsed = parsed_mapping({"properties": properties})
+    parsed = parsed_mapping({"properties": properties}).defaulted(index.settings)
     added = {path: one for path, one in parsed.fields.items() if path not in mapping.fields}
     _check_tree({**parsed.fields, **mapping.fields}, added)
     return added

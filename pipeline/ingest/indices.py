@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from pipeline.analysis.definitions import flat as analysis
-from pipeline.analysis.definitions.analyzer_set import analyzer_set
+from pipeline.analysis.definitions.analyzer_set import AnalyzerSet, analyzer_set
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.commands import (
     AliasAction,
@@ -22,16 +22,19 @@ from pipeline.catalog.commands import (
     RemoveTemplate,
     SetClosed,
 )
-from pipeline.catalog.fold import parsed_mapping
 from pipeline.catalog.names import check_index_name, topic_of
 from pipeline.catalog.state import CatalogState, IndexState, Template
 from pipeline.catalog.templates import beginning
 from pipeline.ingest.ports import DecisionSource
+from pipeline.json_columns.kernels.date_programs import alternatives
 from pipeline.log.ports import Log, TopicInfo
 from schemas import events
 from schemas.errors import ErrorKind, SedimentError, conflict, illegal_argument, not_found
+from schemas.fields.similarity import similarities_of
 from schemas.ids import IndexName, LogOffset, PartitionId, TopicName
 from schemas.limits import PARTITIONS_MAX
+from schemas.mapping import FieldType, IndexMapping
+from schemas.mapping_rules.checks import check_similarities, checked_mapping
 from schemas.records import AppendBatch, ByteColumn
 
 MARKER_TIMEOUT_S: Final = 30.0
@@ -197,7 +200,8 @@ class IndexService:
         What changes nothing is marked too: the markers of an earlier call may not have been written.
         """
         index = self._known(name)
-        analyzer_set(index.mapping.analysis).check_mapping(parsed_mapping(mappings))
+        wanted = replace(checked_mapping(mappings), similarities=index.mapping.similarities)
+        _check_wanted(wanted, analyzer_set(index.mapping.analysis))
         changed = self._parts.catalog.propose(PutMapping(index.uuid, mappings))
         assert changed is not None
         self._mark(changed, self._parts.catalog.explicit_version(index.uuid))
@@ -245,7 +249,7 @@ class IndexService:
     def put_template(self, template: Template, *, create: bool) -> None:
         """What indices that are created from now on begin with."""
         check_settings(template.settings)
-        parsed_mapping(template.mappings)
+        checked_mapping(template.mappings)
         self._parts.catalog.propose(PutTemplate(template, create))
 
     def put_cluster_settings(self, settings: Mapping[str, str | None]) -> None:
@@ -302,7 +306,19 @@ def check_analysis(settings: Mapping[str, str], mappings: Mapping[str, Any]) -> 
     """Raise ``illegal_argument`` or ``mapper_parsing`` where an analyzer cannot be built, or a field names one that there is not."""
     analyzers = analyzer_set(analysis.analysis_of(settings))
     analyzers.check()
-    analyzers.check_mapping(parsed_mapping(mappings))
+    _check_wanted(replace(checked_mapping(mappings), similarities=similarities_of(settings)), analyzers)
+
+
+def _check_wanted(wanted: IndexMapping, analyzers: AnalyzerSet) -> None:
+    """Raise where a field, or one that a dynamic template gives, names what there is not: a worker that met it would stop."""
+    check_similarities(wanted)
+    for form in wanted.dynamic_dates:
+        alternatives(form)
+    for mapping in (wanted, wanted.samples()):
+        analyzers.check_mapping(mapping)
+        for one in mapping.leaves():
+            if one.type is FieldType.DATE:
+                alternatives(one.format)
 
 
 def _text(value: Any) -> Any:

@@ -21,8 +21,8 @@ from pipeline.json_columns.kernels.scalar_kernels import (
 )
 from pipeline.json_columns.kernels.value_kernels import keep_rows, order_by_group
 from pipeline.json_columns.lines import split_lines
-from pipeline.json_columns.paths import Meaning, Place, resolution
-from pipeline.json_columns.rejects import Problems, not_an_object, refused
+from pipeline.json_columns.paths import Meaning, Place, Resolution, resolution
+from pipeline.json_columns.rejects import STRICT, Problems, Reason, not_an_object, refused
 from pipeline.json_columns.scanner import Scanner, Tape, raw, readonly
 from pipeline.kernels.arrays import I32Array
 from schemas.mapping import Field, FieldType, IndexMapping, parse_mapping
@@ -41,9 +41,9 @@ def extract(tape: Tape, mapping: IndexMapping) -> Extracted:
     problems = Problems()
     columns: dict[str, Values] = {}
     unknown: list[Unknown] = []
-    for group in np.flatnonzero(first[1:] > first[:-1]):
+    gathered = {g: order[first[g] : first[g + 1]] for g in np.flatnonzero(first[1:] > first[:-1]).tolist()}
+    for group, chosen in _with_copies(places, gathered).items():
         place = places.groups[group]
-        chosen = order[first[group] : first[group + 1]]
         match place.meaning:
             case Meaning.FIELD:
                 columns.update(_columns(tape, place, chosen, problems))
@@ -53,7 +53,7 @@ def extract(tape: Tape, mapping: IndexMapping) -> Extracted:
                 _check_objects(tape, place, chosen, problems)
             case Meaning.REFUSED:
                 assert place.reason is not None
-                problems.add(chosen, 0, refused(place.reason))
+                problems.add(_refused(tape, chosen, place.reason), 0, refused(place.reason))
             case Meaning.IGNORED:
                 pass  # such places have no group
     candidates = infer(tape, mapping, unknown, problems)
@@ -95,6 +95,26 @@ def _selected(one: Values, row_to_doc: I32Array) -> Values:
     starts = one.values.starts
     values = conversions.copied(one.values.data, starts[:-1][kept[:count]], starts[1:][kept[:count]])
     return BytesValues(rows, values)
+
+
+def _with_copies(places: Resolution, gathered: dict[int, I32Array]) -> dict[int, I32Array]:
+    """The leaves of each group, those that are copied to it among them, in document order."""
+    copied: dict[int, list[I32Array]] = {}
+    for group, chosen in gathered.items():
+        for target in places.groups[group].copies:
+            copied.setdefault(target.group, []).append(chosen)
+    if not copied:
+        return gathered
+    merged = {g: np.sort(np.concatenate([*parts, gathered.get(g, parts[0][:0])])) for g, parts in copied.items()}
+    return {**gathered, **merged}
+
+
+def _refused(tape: Tape, leaves: I32Array, reason: Reason) -> I32Array:
+    """The leaves that reject their documents: a null says nothing of a field that a strict mapping does not know."""
+    if reason.code != STRICT:
+        return leaves
+    said: I32Array = leaves[(tape.leaves.kinds[leaves] & KIND) != NULL]
+    return said
 
 
 def _columns(tape: Tape, place: Place, leaves: I32Array, problems: Problems) -> list[tuple[str, Values]]:

@@ -40,6 +40,7 @@ class Place:
     fields: tuple[Field, ...] = ()  # the field and its multi-fields
     reason: Reason | None = None
     group: int = -1
+    copies: "tuple[Place, ...]" = ()  # places that get this one's values too
 
 
 class Resolution:
@@ -59,6 +60,9 @@ class Resolution:
             if one.source != one.path:
                 place = self._find(one.source)
                 place.fields = (*place.fields, one)
+        for one in mapping.fields.values():
+            if one.copy_to:
+                self._copy(one)
 
     def group_of_path(self, table: PathTable, count: int) -> I32Array:
         """The group of each of the first ``count`` paths, -1 where values are of no interest."""
@@ -68,12 +72,23 @@ class Resolution:
         for path in range(known, count):
             parent, key = table.key(path)
             place = self._step(self._places[parent] if parent >= 0 else self._root, key)
-            if place.group < 0 and place.meaning is not Meaning.IGNORED:
-                place.group = len(self.groups)
-                self.groups.append(place)
+            self._give_group(place)
             self._places.append(place)
             self._group_of_path[path] = place.group
         return self._group_of_path
+
+    def _give_group(self, place: Place) -> None:
+        if place.group < 0 and place.meaning is not Meaning.IGNORED:
+            place.group = len(self.groups)
+            self.groups.append(place)
+
+    def _copy(self, one: Field) -> None:
+        """Where a field's values go besides: a name that the mapping does not know is a new field, by the same rules as in a document."""
+        targets = [self._step(self._root, name) for name in dict.fromkeys(one.copy_to)]
+        place = self._find(one.path)
+        place.copies = tuple(target for target in targets if target.meaning is not Meaning.IGNORED)
+        for target in place.copies:
+            self._give_group(target)
 
     def _find(self, path: str) -> Place:
         place = self._root
@@ -119,18 +134,26 @@ class Resolution:
             found = found.children.get(part) or self._unknown(found, part)
         return found
 
+    def _refuse(self, place: Place, part: str) -> Place:
+        return self._add(place, part, Meaning.REFUSED, strict(part, place.name))
+
     def _unknown(self, place: Place, part: str) -> Place:
         """A name that the mapping does not know."""
         if place.dynamic is Dynamic.FALSE:
             return self._ignored
+        if place.dynamic in _ONLY_TEMPLATES and not self.mapping.dynamic_templates:
+            return self._ignored if place.dynamic is Dynamic.FALSE_ALLOW_TEMPLATES else self._refuse(place, part)
         if place.dynamic is Dynamic.STRICT:
-            return self._add(place, part, Meaning.REFUSED, strict(part, place.name))
+            return self._refuse(place, part)
         if place.depth > FIELD_DEPTH_MAX:
             return self._add(place, part, Meaning.REFUSED, too_deep(place.name))
         if len(part.encode()) > FIELD_NAME_BYTES_MAX:
             words = f"Field name [{part[:50]}...] is longer than {FIELD_NAME_BYTES_MAX} bytes"
             return self._add(place, part, Meaning.REFUSED, Reason(words, "illegal_argument"))
         return self._add(place, part, Meaning.UNKNOWN)
+
+
+_ONLY_TEMPLATES = frozenset({Dynamic.STRICT_ALLOW_TEMPLATES, Dynamic.FALSE_ALLOW_TEMPLATES})
 
 
 def resolution(table: PathTable, mapping: IndexMapping) -> Resolution:

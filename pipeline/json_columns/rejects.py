@@ -38,6 +38,7 @@ from schemas.limits import DEPTH_MAX, FIELD_DEPTH_MAX, KEYWORD_BYTES_MAX
 from schemas.mapping import Field, FieldType
 
 PREVIEW_CHARACTERS_MAX = 256
+STRICT = "strict_dynamic_mapping"
 # by the codes of kernels.tape_kernels
 MALFORMED_WORDS = (
     "",
@@ -172,7 +173,7 @@ def refused(reason: Reason) -> Wording:
 def strict(name: str, parent: str) -> Reason:
     """An unknown field where the mapping is strict."""
     words = f"mapping set to strict, dynamic introduction of [{name}] within [{parent or '_doc'}] is not allowed"
-    return Reason(words, "strict_dynamic_mapping", field=f"{parent}.{name}" if parent else name)
+    return Reason(words, STRICT, field=f"{parent}.{name}" if parent else name)
 
 
 def through_leaf(path: str, leaf: str, kind: str) -> Reason:

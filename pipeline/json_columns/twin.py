@@ -20,7 +20,6 @@ from schemas.mapping import FLOAT_TYPES, INTEGER_BOUNDS, Dynamic, Field, FieldTy
 from schemas.records import ByteColumn
 
 PATHS_MAX, KEY_BYTES_MAX = 10_000, 50_000
-DYNAMIC_DATES = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis"
 KEYWORD = {"type": "keyword", "ignore_above": 256}
 SPACE = re.compile(r"[ \t\n\r]*")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -166,16 +165,61 @@ def _row(events: list[Event], mapping: IndexMapping) -> Row:
             if meaning == "object" and event.kind == "scalar":
                 row.problems.append((at, "mapper_parsing"))
             elif meaning == "field":
-                for one in [f for f in mapping.fields.values() if f.source == name and f.type is not FieldType.OBJECT]:
-                    value = convert(one, event)
-                    if value is not None and (one.index or one.doc_values):
-                        row.values.append((one.path, value))
+                _take(row, mapping, name, event)
+                for target in dict.fromkeys(mapping.fields[name].copy_to):
+                    _copy(row, mapping, target, at, event)
             elif meaning == "unknown" and event.kind in {"scalar", "object"}:
                 row.unknown.setdefault(name, []).append((at, event))
         except Bad as bad:
-            row.problems.append((at, bad.code))
+            if bad.code != "strict_dynamic_mapping" or event.kind != "null":
+                row.problems.append((at, bad.code))
+    _shape(row, mapping)
     _infer(row, mapping)
     return row
+
+
+def _take(row: Row, mapping: IndexMapping, name: str, event: Event) -> None:
+    """The value for a field and its multi-fields."""
+    for one in [f for f in mapping.fields.values() if f.source == name and f.type is not FieldType.OBJECT]:
+        value = convert(one, event)
+        if value is not None and (one.index or one.doc_values):
+            row.values.append((one.path, value))
+
+
+def _copy(row: Row, mapping: IndexMapping, target: str, at: int, event: Event) -> None:
+    """The same value for a field that another one is copied to."""
+    meaning, name = locate(mapping, (target,))
+    if meaning == "field":
+        _take(row, mapping, name, event)
+    elif meaning == "unknown" and event.kind in {"scalar", "object"}:
+        row.unknown.setdefault(name, []).append((at, event))
+
+
+def _shape(row: Row, mapping: IndexMapping) -> None:
+    """New objects that a dynamic template means; what lies in or below them waits until they are mapped."""
+    meant = [t for t in mapping.dynamic_templates if t.kind in {"", "*", "object"}]
+    for name, found in list(row.unknown.items()) if meant else ():
+        parts = name.split(".")
+        above = [".".join(parts[:i]) for i in range(1, len(parts))]
+        above = [p for p in above if p not in mapping.fields and _template(mapping, p, "object")]
+        if above:
+            row.new.append((found[0][0], above[0], _template(mapping, above[0], "object") or {}))
+            del row.unknown[name]
+            continue
+        definition = _template(mapping, name, "object")
+        objects = [(at, e) for at, e in found if e.kind == "object"]
+        if definition and objects:
+            row.new.append((objects[0][0], name, definition))
+            row.unknown[name] = [(at, e) for at, e in found if e.kind != "object"]
+            if not row.unknown[name]:
+                del row.unknown[name]
+
+
+def _template(mapping: IndexMapping, path: str, kind: str) -> Mapping[str, object] | None:
+    for one in mapping.dynamic_templates:
+        if one.applies(path, kind):
+            return one.definition(path, kind)
+    return None
 
 
 def locate(mapping: IndexMapping, keys: tuple[str, ...]) -> tuple[str, str]:
@@ -215,9 +259,9 @@ def _child(mapping: IndexMapping, meaning: str, parent: str, part: str, depth: i
     if any(path.startswith(name + ".") and one.source == path for path, one in mapping.fields.items()):
         return "object", name, depth + 1
     dynamic = mapping.dynamic_at(name)
-    if dynamic is Dynamic.FALSE:
+    if dynamic is Dynamic.FALSE or (dynamic is Dynamic.FALSE_ALLOW_TEMPLATES and not mapping.dynamic_templates):
         return "ignored", name, depth + 1
-    if dynamic is Dynamic.STRICT:
+    if dynamic is Dynamic.STRICT or (dynamic is Dynamic.STRICT_ALLOW_TEMPLATES and not mapping.dynamic_templates):
         raise Bad("strict_dynamic_mapping")
     if depth > FIELD_DEPTH_MAX or len(part.encode()) > FIELD_NAME_BYTES_MAX:
         raise Bad("illegal_argument")
@@ -236,7 +280,10 @@ def _infer(row: Row, mapping: IndexMapping) -> None:
             elif not inhabited:
                 row.new.append((found[0][0], name, {"type": "object"}))
             continue
-        definition = inferred(first[1].value, mapping)
+        definition = _meant(inferred(first[1].value, mapping), name, mapping)
+        if definition is None:
+            row.problems.extend(_unmeant(mapping, name, first[0]))
+            continue
         row.new.append((first[0], name, definition))
         as_field = build_field(name, FieldType(str(definition["type"])), name, definition)
         if found[0][1].kind == "object":
@@ -247,6 +294,24 @@ def _infer(row: Row, mapping: IndexMapping) -> None:
             if name.startswith(above + "."):
                 of_above = next(at for at, e in others if e.kind == "scalar")
                 row.problems.append((max(of_above, found[0][0]), "mapper_parsing"))
+
+
+def _unmeant(mapping: IndexMapping, name: str, at: int) -> Iterator[tuple[int, str]]:
+    if mapping.dynamic_at(name) is Dynamic.STRICT_ALLOW_TEMPLATES:
+        yield at, "strict_dynamic_mapping"
+
+
+def _meant(usual: Mapping[str, object], name: str, mapping: IndexMapping) -> Mapping[str, object] | None:
+    """The definition of a new field after the dynamic templates; None where only they may bring fields and none does."""
+    kinds = {"text": "string", "float": "double"}
+    kind = kinds.get(str(usual["type"]), str(usual["type"]))
+    found = _template(mapping, name, kind)
+    if found is None:
+        only = {Dynamic.STRICT_ALLOW_TEMPLATES, Dynamic.FALSE_ALLOW_TEMPLATES}
+        return None if mapping.dynamic_at(name) in only else usual
+    if found["type"] == "date" and "format" in usual:
+        return {"format": usual["format"], **found}
+    return found
 
 
 def _contradictions(as_field: Field, found: list[tuple[int, Event]]) -> Iterator[tuple[int, str]]:
@@ -268,10 +333,9 @@ def inferred(value: Any, mapping: IndexMapping) -> Mapping[str, object]:
             whole = re.fullmatch("[+-]?[0-9]+", value) and -(1 << 63) <= int(value) < 1 << 63
             return {"type": "long"} if whole else {"type": "float"}
     elif mapping.date_detection:
-        if _is_date(value, "strict_date_optional_time"):
-            return {"type": "date"}
-        if _is_date(value, DYNAMIC_DATES):
-            return {"type": "date", "format": DYNAMIC_DATES}
+        for form in mapping.dynamic_dates:
+            if _is_date(value, form):
+                return {"type": "date"} if form == "strict_date_optional_time" else {"type": "date", "format": form}
     return {"type": "text", "fields": {"keyword": KEYWORD}}
 
 

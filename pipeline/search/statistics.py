@@ -23,7 +23,8 @@ from pipeline.search.queries.plan import (
 )
 from pipeline.search.queries.tables import Tables
 from pipeline.segments.columns.norms import NORM_LENGTHS
-from schemas.mapping import FieldType, IndexMapping, Similarity
+from schemas.fields.similarity import Similarity
+from schemas.mapping import FieldType, IndexMapping
 from schemas.results import FieldStatistics, Statistics
 
 SCALES_KEPT: Final = 64

@@ -27,7 +27,8 @@ from query_api.elastic.wire.router import Route, Where, route
 from query_api.fanout.freshness import freshness_of, status_of
 from query_api.fanout.services import Services
 from schemas.errors import SedimentError, illegal_argument, invalid
-from schemas.mapping import Field, IndexMapping, parse_mapping, render_mapping
+from schemas.mapping import Field, IndexMapping, render_mapping
+from schemas.mapping_rules.checks import checked_mapping
 
 ACKNOWLEDGED: Mapping[str, Any] = {"acknowledged": True}
 RELEASING = frozenset(
@@ -52,15 +53,20 @@ def create_index(services: Services, call: Call) -> Reply:
     for key in body:
         if key not in {"settings", "mappings", "aliases"}:
             raise invalid("parse", f"unknown key [{key}] for create index")
-    aliases = checked_aliases(body.get("aliases") or {})
-    mappings = body.get("mappings") or {}
+    aliases = checked_aliases(_given(body, "aliases"))
+    mappings = _given(body, "mappings")
     if not isinstance(mappings, dict):
         raise invalid("mapper_parsing", f"Failed to parse mapping: expected an object but found [{token_of(mappings)}]")
-    wanted = index_settings.normalise(body.get("settings") or {})
-    parse_mapping(mappings)  # refused here rather than after it has reached the control log
+    wanted = index_settings.normalise(_given(body, "settings"))
+    checked_mapping(mappings)  # refused here rather than after it has reached the control log
     state = services.indices.create(name, wanted, mappings, aliases)
     live = _wait_until_live(services, state, min(call.seconds("timeout", CREATED_SECONDS), CREATED_SECONDS))
     return Reply({"acknowledged": True, "shards_acknowledged": live, "index": name})
+
+
+def _given(body: Mapping[str, Any], name: str) -> Any:
+    """A part of a body; a null or an empty list is as good as none."""
+    return {} if body.get(name) in (None, []) else body[name]
 
 
 def checked_aliases(aliases: Any) -> dict[str, Any]:
@@ -168,7 +174,7 @@ def get_mapping(services: Services, call: Call) -> Reply:
 def put_mapping(services: Services, call: Call) -> Reply:
     """Add fields to mappings."""
     body = call.required_object()
-    update = parse_mapping(body)
+    update = checked_mapping(body)
     found = states(services, call, Options(allow_no_indices=False))
     check_blocks(found, Level.METADATA_WRITE)
     for state in found:

@@ -13,7 +13,7 @@ from query_api.elastic.wire.call import Call, Reply, token_of
 from query_api.elastic.wire.router import Route, Where, route
 from query_api.fanout.services import Services
 from schemas.errors import illegal_argument, invalid, not_found
-from schemas.mapping import parse_mapping
+from schemas.mapping_rules.checks import checked_mapping
 
 _PARTS: Final = frozenset({"settings", "mappings", "aliases"})
 _KEYS: Final = {
@@ -36,7 +36,7 @@ def parse(kind: str, name: str, body: Mapping[str, Any]) -> Template:
     for key in inner.keys() - _PARTS if kind != templates.LEGACY else ():
         raise invalid("x_content_parse", f"[template] unknown field [{key}]")
     mappings = _object(inner, "mappings")
-    parse_mapping(mappings)
+    checked_mapping(mappings)
     aliases = checked_aliases(_object(inner, "aliases"))
     settings = {k: v for k, v in index_settings.normalise(_object(inner, "settings")).items() if v is not None}
     return Template(

@@ -113,7 +113,7 @@ def _write_group(
         ops = set(work.actions.ops) if alone else {work.actions.ops[r] for r in rows}
         to = destination(services, name, create=ops != {int(Op.DELETE)})
         state = to.state
-        if to.routing is not None:
+        if to.routing is not None or state.mapping.routing_required:
             rows = _routed(work, to, rows)
             if not rows:
                 return
@@ -146,8 +146,9 @@ def _routed(work: _Work, to: Destination, rows: Sequence[int]) -> Sequence[int]:
     kept = []
     for row in rows:
         options = work.actions.options.get(row, WriteOptions())
+        key = (work.actions.ids[row] or b"").decode("utf-8", "replace")
         try:
-            work.actions.options[row] = replace(options, routing=to.routed(options.routing))
+            work.actions.options[row] = replace(options, routing=to.routed(options.routing, key))
         except SedimentError as error:
             work.refuse(row, error)
         else:

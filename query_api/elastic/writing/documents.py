@@ -33,6 +33,7 @@ from query_api.elastic.writing.actions import (
 from query_api.elastic.writing.writes import (
     PARAMETERS,
     ItemFrame,
+    check_routing,
     columns,
     destination,
     offsets_header,
@@ -70,7 +71,7 @@ def _write(services: Services, call: Call, op: Op, key: str | None, source: byte
     encoded = None if key is None else key.encode("utf-8", "replace")
     check_identity(op, encoded, options)
     to = destination(services, name, create=op is not Op.DELETE or options.version_type != "internal")
-    state, options = to.state, replace(options, routing=to.routed(options.routing))
+    state, options = to.state, replace(options, routing=to.routed(options.routing, key or ""))
     actions = Actions([int(op)], [name], [encoded], [source], {0: options})
     outcomes = write(services, how, state, columns(actions, range(1)))
     noop = int(outcomes.results[0]) == Result.NOOP
@@ -197,6 +198,8 @@ def _find(services: Services, call: Call) -> tuple[Target, Document | None]:
     target = one(services.indices, call.path["index"])
     check_block(target.state, Level.READ)
     wanted = Wanted(call.path["id"], target.routing(call.parameters.get("routing")))
+    if not target.dead:
+        check_routing(target.state, wanted.id, wanted.routing)
     if call.flag("refresh") and not target.dead:
         refresh_for(services.topology, target.state.name, [wanted])
     document = _read(services, target, wanted, realtime=call.flag("realtime", default=True))
@@ -306,6 +309,8 @@ def _mget_one(services: Services, call: Call, entry: Mapping[str, Any]) -> dict[
         target = one(services.indices, entry["_index"])
         check_block(target.state, Level.READ)
         wanted = Wanted(entry["_id"], target.routing(entry["routing"]))
+        if not target.dead:
+            check_routing(target.state, wanted.id, wanted.routing)
         if call.flag("refresh") and not target.dead:
             refresh_for(services.topology, target.state.name, [wanted])
         document = _read(services, target, wanted, realtime=call.flag("realtime", default=True))

@@ -18,7 +18,7 @@ from query_api.elastic.wire.call import Call
 from query_api.elastic.wire.names import DEAD_SUFFIX, check_name, known, missing
 from query_api.elastic.writing.actions import Actions
 from query_api.fanout.services import Services
-from schemas.errors import ErrorKind, SedimentError, illegal_argument
+from schemas.errors import ErrorKind, SedimentError, illegal_argument, invalid
 from schemas.records import ByteColumn
 
 PARAMETERS = frozenset({
@@ -93,14 +93,22 @@ class Destination:
     alias: str = ""
     routing: str | None = None
 
-    def routed(self, given: str | None) -> str | None:
-        """The routing of one write. Raises ``illegal_argument`` where it is not the alias's."""
+    def routed(self, given: str | None, key: str = "") -> str | None:
+        """The routing of one write. Raises ``illegal_argument`` where it is not the alias's, ``routing_missing`` where there must be one."""
         if self.routing is None or given in {None, self.routing}:
-            return given if self.routing is None else self.routing
+            routing = given if self.routing is None else self.routing
+            check_routing(self.state, key, routing)
+            return routing
         raise illegal_argument(
             f"Alias [{self.alias}] has index routing associated with it [{self.routing}], and was provided with routing value "
             f"[{given}], rejecting operation"
         )
+
+
+def check_routing(state: IndexState, key: str, routing: str | None) -> None:
+    """Raises ``routing_missing`` where the mapping demands a routing and there is none."""
+    if state.mapping.routing_required and not routing:
+        raise invalid("routing_missing", f"routing is required for [{state.name}]/[{key}]", index=state.name)
 
 
 def destination(services: Services, name: str, *, create: bool) -> Destination:

@@ -337,4 +337,4 @@ def test_url_query() -> None:
         should=(Range(field="c", gte="1", lt="5"),),
     )
     query = parse_search(None, now_ms=0, parameters={"q": "x AND y", "df": "t"}).query
-    assert query == Bool(must=(Match(field="t", text="x", lenient=True), Match(field="t", text="y", lenient=True)))
+    assert query == Bool(must=(Match(field="t", text="x"), Match(field="t", text="y")))

@@ -132,6 +132,52 @@ SETTINGS = [
     parse_mapping({"dynamic": "false", "properties": {"n": {"type": "double", "coerce": False}}}),
     parse_mapping({"date_detection": False, "numeric_detection": True}),
     parse_mapping({"numeric_detection": True}),
+    parse_mapping(
+        {
+            "dynamic_date_formats": ["yyyy-MM-dd HH:mm:ss", "yyyy/MM/dd"],
+            "properties": {
+                "k": {"type": "keyword", "copy_to": ["a", "n", "new"]},
+                "a": {"type": "text", "fields": {"raw": {"type": "keyword", "ignore_above": 3}}},
+                "n": {"type": "long", "ignore_malformed": True, "copy_to": "o.z"},
+                "b": {"type": "boolean", "copy_to": ["t.z", "k"]},
+                "t": {"dynamic": "strict", "properties": {"k": {"type": "keyword"}}},
+            },
+        }
+    ),
+    parse_mapping(
+        {
+            "dynamic_templates": [
+                {"dates": {"match_mapping_type": "date", "match": "z", "mapping": {"type": "date"}}},
+                {"texts": {"match_mapping_type": "string", "unmatch": "q*", "mapping": {"type": "keyword"}}},
+                {"wholes": {"match_mapping_type": "long", "path_match": "o.*", "mapping": {"type": "integer"}}},
+                {
+                    "named": {
+                        "match": ["n", "new"],
+                        "path_unmatch": "o.*",
+                        "mapping": {"type": "long", "ignore_malformed": True},
+                    }
+                },
+                {"closed": {"match_mapping_type": "object", "match": "x", "mapping": {"enabled": False}}},
+                {"open": {"match_mapping_type": "object", "match": "q", "mapping": {"dynamic": "strict"}}},
+            ]
+        }
+    ),
+    parse_mapping(
+        {
+            "dynamic": "strict_allow_templates",
+            "dynamic_templates": [{"texts": {"match_mapping_type": "string", "mapping": {"type": "keyword"}}}],
+            "properties": {
+                "o": {"dynamic": "false_allow_templates", "properties": {}},
+                "t": {"dynamic": "strict_allow_templates", "properties": {}},
+            },
+        }
+    ),
+    parse_mapping(
+        {
+            "dynamic": "strict_allow_templates",
+            "properties": {"o": {"dynamic": "false_allow_templates", "properties": {}}},
+        }
+    ),
 ]
 
 
@@ -172,6 +218,51 @@ def test_a_batch_may_be_split_anywhere(docs: list[bytes | None], data: st.DataOb
     assert parts[0]["rejects"] + parts[1]["rejects"] == whole["rejects"]
     seen = {path for _, path, _ in parts[0]["new"]}
     assert parts[0]["new"] + [new for new in parts[1]["new"] if new[1] not in seen] == whole["new"]
+
+
+def test_values_are_copied_in_the_order_of_the_document() -> None:
+    """To fields that are there and to new ones, own values among them, not further on; a null says nothing."""
+    mapping = {
+        "a": {"type": "keyword", "copy_to": ["all", "new"]},
+        "n": {"type": "long", "copy_to": "all"},
+        "all": {"type": "text", "copy_to": "never", "fields": {"raw": {"type": "keyword"}}},
+    }
+    found = one(b'{"n": [1, 2], "all": "own", "a": ["x", null]}', mapping)
+    values = found.columns["all"].values
+    assert isinstance(values, ByteColumn)
+    assert values.to_list() == [b"1", b"2", b"own", b"x"]
+    assert found.columns["all.raw"].rows.tolist() == [0, 0, 0, 0]
+    assert [(new.path, new.definition["type"]) for new in found.new_fields] == [("never", "text"), ("new", "text")]
+    (reject,) = one({"a": "x"}, {"a": {"type": "keyword", "copy_to": "n"}, "n": {"type": "long"}}).rejects
+    assert reject.field == "n"
+
+
+def test_a_null_says_nothing_of_a_strict_field() -> None:
+    """Nor an array of nulls; an empty array and an object do."""
+    assert not one({"t": {"z": None}}).rejects
+    assert not one({"t": {"z": [None]}}).rejects
+    value: Any
+    for value in ([], {}, 1):
+        assert one({"t": {"z": value}}).rejects[0].code == "strict_dynamic_mapping"
+
+
+def test_dynamic_templates_fill_in_names() -> None:
+    """The first template that means a field defines it; an object that one means is defined before what lies in it."""
+    mapping = parse_mapping({
+        "dynamic_templates": [
+            {"named": {"match": "t_*", "mapping": {"type": "{dynamic_type}", "analyzer": "english", "meta": {"n": "{name}"}}}},
+            {"rest": {"match_mapping_type": "string", "mapping": {"type": "keyword"}}},
+            {"objects": {"match_mapping_type": "object", "path_match": "o.*", "mapping": {"dynamic": False}}},
+        ]
+    })  # fmt: skip
+    found = fast([b'{"t_a": "x", "b": "y", "c": 1, "o": {"p": {"q": 1}}}'], mapping)
+    assert [(new.path, new.definition) for new in found.new_fields] == [
+        ("t_a", {"type": "text", "analyzer": "english", "meta": {"n": "t_a"}}),
+        ("b", {"type": "keyword"}),
+        ("c", {"type": "long"}),
+        ("o", {"type": "object"}),
+        ("o.p", {"type": "object", "dynamic": False}),
+    ]
 
 
 def test_reasons_are_those_of_elasticsearch() -> None:

@@ -316,11 +316,11 @@ def events_of(path: tuple[str, ...], value: Any) -> Iterator[Event]:
             yield from events_of((*path, key), inner)
     elif isinstance(value, list):
         if not value:
-            yield path, "nothing", None
+            yield path, "empty", None
         for inner in value:
             yield from events_of(path, inner)
     else:
-        yield path, "nothing" if value is None else "scalar", value
+        yield path, "null" if value is None else "scalar", value
 
 
 def parents(path: str) -> list[str]:
@@ -340,9 +340,9 @@ def new_fields(events: list[Event], mapping: IndexMapping) -> dict[str, Any]:
             raise Refused  # at the object itself, or here where the name is dotted
         if path in known:
             check(known[path], what, value)
-        elif mapping.dynamic is Dynamic.STRICT:
+        elif mapping.dynamic is Dynamic.STRICT and what != "null":
             raise Refused("strict_dynamic_mapping")
-        elif mapping.dynamic is Dynamic.TRUE and what != "nothing":
+        elif mapping.dynamic is Dynamic.TRUE and what not in {"null", "empty"}:
             unknown.setdefault(path, []).append((what, value))
     return {path: definition_of(path, found) for path, found in unknown.items() if wanted(path, found, unknown)}
 

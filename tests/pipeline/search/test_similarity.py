@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.search.searcher import Searcher
 from schemas.errors import SedimentError
-from schemas.mapping import parse_mapping, parse_similarities
+from schemas.fields.similarity import parse_similarities
+from schemas.mapping import parse_mapping
 from schemas.query import Match, MatchPhrase
 from tests.oracle.search_oracle import Oracle, OracleDocument
 from tests.oracle.views import build_view

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ from pipeline.segments.manifest import (
 )
 from schemas.errors import ErrorKind, SedimentError
 from schemas.ids import LogOffset, PartitionId, SchemaVersion, SegmentId, TopicName
+from schemas.mapping import IndexMapping, parse_mapping
 
 IDENTITY = Identity("cluster", TopicName("books"), "id-1", PartitionId(2), 1)
 integers = st.integers(0, (1 << 62))
@@ -118,3 +120,14 @@ def test_another_identity_is_refused(other: Identity, words: str) -> None:
     with pytest.raises(SedimentError, match=words) as caught:
         check_identity(IDENTITY, other, "here")
     assert caught.value.code == "store_identity"
+
+
+def test_a_mapping_comes_back_as_it_was() -> None:
+    """Templates, formats of dates and copies among the rest: what is equal before a restart is equal after it."""
+    mapping = parse_mapping({
+        "dynamic_templates": [{"t": {"match": ["a*", "b"], "mapping": {"type": "keyword"}}}],
+        "dynamic_date_formats": ["yyyy-MM-dd"],
+        "_routing": {"required": True},
+        "properties": {"k": {"type": "keyword", "copy_to": ["x", "y"]}},
+    })  # fmt: skip
+    assert msgspec.json.decode(msgspec.json.encode(mapping), type=IndexMapping) == mapping
