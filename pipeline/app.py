@@ -346,8 +346,12 @@ class Node:
 
     def _reopen(self, served: _Served) -> None:
         """The disk or the log was away when an index was opened: try again."""
-        if self._served.get(served.state.uuid) is served:
-            self.later(lambda: self._open(served.state))
+
+        def again() -> None:
+            if self._served.get(served.state.uuid) is served:  # an earlier try may have taken long, and have succeeded
+                self._open(served.state)
+
+        self.later(again)
 
     def _stop_served(self, served: _Served, partitions: int) -> None:
         reason = (

@@ -1,7 +1,7 @@
 """Names of a partition's directories, which of them is the live one, and what to remove at opening.
 
     <folder>/0               the first one
-             0.a, 0.b        where a rebuild grows beside the live one
+             0.a, 0.b …      where a rebuild grows beside the live one
              0.current       names the live one, where that is not the first
              0.replay.json   the rebuild that runs or was interrupted: its directory and rate
              0.verify        where a verification builds; gone with it
@@ -16,11 +16,14 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-SPARES: Final = (".a", ".b")
+from schemas.errors import unavailable
+
+SPARES: Final = tuple(f".{letter}" for letter in "abcdefgh")
 VERIFY: Final = ".verify"
 _log = logging.getLogger(__name__)
 
@@ -54,10 +57,19 @@ def point_to(folder: Path, partition: int, name: str) -> None:
     _write_durably(folder / f"{partition}.current", name.encode())
 
 
-def spare_directory(folder: Path, partition: int) -> str:
-    """Where a rebuild grows: a name that the live one does not have, the same after a restart."""
+def spare_directory(folder: Path, partition: int, taken: Collection[str] = ()) -> str:
+    """Where a rebuild grows: a name that the live one does not have, and whose path nobody has ``taken``: a store that still has it open may
+    be read from, or write to it yet. Raises UNAVAILABLE where there is none.
+    """
     current = current_directory(folder, partition)
-    return next(name for name in (f"{partition}{spare}" for spare in SPARES) if name != current)
+    names = [f"{partition}{spare}" for spare in SPARES]
+    free = [name for name in names if name != current and str(folder / name) not in taken]
+    if not free:
+        raise unavailable(
+            "no_spare_directory",
+            f"every directory beside {folder / current} is held by a store that does not close: restart the process",
+        )
+    return free[0]
 
 
 def link_store(source: Path, target: Path) -> None:
@@ -104,15 +116,15 @@ def forget_rebuild(folder: Path, partition: int) -> None:
     _note(folder, partition).unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path, partition: int) -> None:
-    """Before a partition is opened: what a crash left of swaps, verifications and rebuilds that were over."""
+def remove_leftovers(folder: Path, partition: int, taken: Collection[str] = ()) -> None:
+    """Before a partition is opened: what a crash left of swaps, verifications and rebuilds that were over; but for paths in ``taken``."""
     current, rebuild = current_directory(folder, partition), rebuild_of(folder, partition)
     if rebuild is None or rebuild.directory == current:  # the last life ended between the swap and its end
         forget_rebuild(folder, partition)
         rebuild = None
     kept = {current} | ({rebuild.directory} if rebuild is not None else set())
     for name in (str(partition), *(f"{partition}{kind}" for kind in (*SPARES, VERIFY))):
-        if name not in kept:
+        if name not in kept and str(folder / name) not in taken:
             shutil.rmtree(folder / name, ignore_errors=True)
 
 

@@ -21,6 +21,7 @@ from pipeline.replay.ports import Event, Job, Redriven
 from pipeline.replay.rebuild import Progress, Start, check_offset, run_until, starting_point
 from pipeline.replay.verify import compare, lost_text
 from pipeline.replay.window import Limits, WindowLog
+from pipeline.rocks.database import OPEN
 from pipeline.telemetry import names
 from pipeline.telemetry.metrics import Metrics
 from schemas.errors import ErrorKind, SedimentError, illegal_argument, not_found
@@ -172,7 +173,7 @@ class ReplayOperations:
 
     def _reopen(self, state: IndexState, partition: PartitionId, progress: Progress) -> None:
         folder = self._host.folder(state)
-        directory = folder / directories.spare_directory(folder, partition)
+        directory = folder / directories.spare_directory(folder, partition, OPEN)
         directories.link_store(folder / directories.current_directory(folder, partition), directory)
         worker = self._host.make_worker(state, partition, directory, self._host.log, Metrics())
         self._catch_up_and_swap(state, worker, Growth(directory, Limits(), lambda _live, _other: None), progress)
@@ -182,8 +183,11 @@ class ReplayOperations:
         self, state: IndexState, partition: PartitionId, rate: float, begin: LogOffset, progress: Progress
     ) -> None:
         folder = self._host.folder(state)
-        directory = folder / directories.spare_directory(folder, partition)
-        if directories.rebuild_of(folder, partition) is None:
+        rebuild = directories.rebuild_of(folder, partition)
+        if rebuild is not None and str(folder / rebuild.directory) not in OPEN:
+            directory = folder / rebuild.directory
+        else:
+            directory = folder / directories.spare_directory(folder, partition, OPEN)
             shutil.rmtree(directory, ignore_errors=True)
             if begin in directories.kept_states(folder, partition):
                 directories.link_store(folder / directories.until_directory(partition, begin), directory)

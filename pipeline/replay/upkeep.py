@@ -26,7 +26,7 @@ from pipeline.replay.directories import (
     until_directory,
 )
 from pipeline.replay.operations import Check, Host, ReplayOperations
-from pipeline.rocks.database import HANGING
+from pipeline.rocks.database import HANGING, OPEN
 from pipeline.telemetry import names
 from schemas.errors import ErrorKind, SedimentError, unavailable
 from schemas.ids import LogOffset, PartitionId
@@ -74,7 +74,7 @@ class Upkeep:
         until = self._host.past.get((index.topic, partition))
         if until is not None:
             return self._host.make_worker(index, partition, folder / until_directory(partition, until), log)
-        remove_leftovers(folder, partition)
+        remove_leftovers(folder, partition, OPEN)
         directory = _away_from_hanging(folder, partition)
         try:
             worker = self._host.make_worker(index, partition, directory, log)
@@ -154,7 +154,7 @@ def _away_from_hanging(folder: Path, partition: PartitionId) -> Path:
     directory = folder / current_directory(folder, partition)
     if str(directory) not in HANGING:
         return directory
-    spare = folder / spare_directory(folder, partition)
+    spare = folder / spare_directory(folder, partition, OPEN)
     link_store(directory, spare)
     point_to(folder, partition, spare.name)
     return spare

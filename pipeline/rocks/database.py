@@ -33,6 +33,7 @@ FLUSH_FAILED_S: Final = 5.0  # after one that failed
 BLOB_AGE: Final = "blob_garbage_collection_age_cutoff"
 BLOB_AGE_CUTOFF: Final = 0.25
 WRITE_STALL: Final = "Result incomplete"
+OPEN: Final[set[str]] = set()  # directories that a store of this process has open, those that hang among them
 HANGING: Final[set[str]] = set()  # stores that do not close: RocksDB keeps the locks of their directories
 FAILED: Final[set[str]] = set()  # stores that failed to flush at some time
 NEVER: Final = 1 << 30  # level 0 files hold keys only: their number is no reason to slow down
@@ -86,10 +87,11 @@ class RocksStore:
         self._write_options.no_slowdown = True
         self._closed = False
         self._flush_lock = threading.Lock()
-        self._flushing: threading.Thread | None = None  # a flush that did not end in time
+        self._flushing: list[threading.Thread] = []  # a flush that did not end in time: it keeps the directory's lock
         self._failed = False  # the last flush failed
         with self._translated():
             self._db: Any = rocksdict.Rdict(path, options_of(tuning or Tuning()))
+        OPEN.add(path)
 
     @property
     def path(self) -> str:
@@ -167,15 +169,17 @@ class RocksStore:
         wait for ever.
         """
         with self._flush_lock:
-            if self._flushing is not None and not ended(self._flushing, FLUSH_FAILED_S):
+            if not all(ended(one, FLUSH_FAILED_S) for one in self._flushing):
                 raise unavailable("storage_io", f"the store {self._path} does not answer after its disk failed")
-            self._flushing = None
+            self._flushing.clear()
             failures: list[Exception] = []
-            database = self._db
-            flushing = threading.Thread(target=_try, args=(lambda: database.flush(), failures), daemon=True)
+            # no local name for the database: an error that is kept keeps this frame, and it the directory's lock
+            with self._translated():
+                flushing = threading.Thread(target=_try, args=(self._db.flush, failures), daemon=True)
             flushing.start()
             if not ended(flushing, FLUSH_FAILED_S if self._failed else FLUSH_S):
-                self._flushing, self._failed = flushing, True
+                self._flushing.append(flushing)
+                self._failed = True
                 make_way(self._path)
                 raise unavailable("storage_io", f"the store {self._path} does not answer: is its disk well?")
             self._failed = bool(failures)
@@ -216,14 +220,14 @@ class RocksStore:
         self._closed = True
         database, self._db = [self._db], _Closed()
         with self._translated():
-            close_within(database, self._path)
+            close_within(database, self._path, self._flushing)
 
     def leave(self, gone: Callable[[], None]) -> None:
         """Close as soon as nobody holds this store any more (readers of its segments do), in a thread of its own; then call ``gone``."""
         word: SimpleQueue[None] = SimpleQueue()  # may be put from a finalizer, whatever that interrupts
         finalize(self, word.put, None).atexit = False
         left = threading.Thread(
-            target=_close_left, args=([self._db], self._path, word, gone), name="leave", daemon=True
+            target=_close_left, args=([self._db], self._path, self._flushing, word, gone), name="leave", daemon=True
         )
         left.start()
 
@@ -246,12 +250,12 @@ def make_way(path: str) -> None:
     rocksdict.Env().set_high_priority_background_threads(1 + len(FAILED))
 
 
-def close_within(database: list[Any], path: str) -> None:
-    """Close the only element. Raises what RocksDB says, UNAVAILABLE where it says nothing for CLOSE_S."""
+def close_within(database: list[Any], path: str, flushing: list[threading.Thread]) -> None:
+    """Close the only element. Raises what RocksDB says, UNAVAILABLE where it says nothing for CLOSE_S, or a flush goes on that long."""
     failures: list[Exception] = []
     closing = threading.Thread(target=_close, args=(database, failures), name="close-store", daemon=True)
     closing.start()
-    if not ended(closing, CLOSE_S):
+    if not all(ended(one, CLOSE_S) for one in [closing, *flushing]):
         if path not in HANGING:
             HANGING.add(path)
             atexit.register(_end)
@@ -260,6 +264,7 @@ def close_within(database: list[Any], path: str) -> None:
             f"the store {path} does not close after its disk failed: it is left behind until the process ends; nothing is lost, "
             "the log has it",
         )
+    OPEN.discard(path)
     for failure in failures:
         raise failure
 
@@ -284,10 +289,16 @@ def ended(thread: threading.Thread, seconds: float) -> bool:
     return not thread.is_alive()
 
 
-def _close_left(database: list[Any], path: str, word: "SimpleQueue[None]", gone: Callable[[], None]) -> None:
+def _close_left(
+    database: list[Any],
+    path: str,
+    flushing: list[threading.Thread],
+    word: "SimpleQueue[None]",
+    gone: Callable[[], None],
+) -> None:
     word.get()
     try:
-        close_within(database, path)
+        close_within(database, path, flushing)
     except Exception as error:  # noqa: BLE001 - a thread's outermost frame; nobody reads this store any more
         _log.warning("a store that was left did not close: %s", error)
     gone()

@@ -26,7 +26,8 @@ from schemas.records import ByteColumn  # noqa: E402
 from tests.pipeline.replay.nodes import BOOKS, create, document, node_in  # noqa: E402
 
 ROWS = 20
-TRIES = 12
+TRIES = 80  # a client that keeps its order: the next batch only when this one was taken
+FLUSHES = 8  # nothing depends on them
 PAUSE_S = 0.25
 NOTED: list[int] = []  # the journal's descriptor
 
@@ -41,9 +42,9 @@ def note(**line: Any) -> None:
         return
 
 
-def tried(what: str, act: Callable[[], Any]) -> bool:
+def tried(what: str, act: Callable[[], Any], times: int = TRIES) -> bool:
     """Do it, again where it is refused; whether it was done."""
-    for _ in range(TRIES):
+    for _ in range(times):
         try:
             act()
         except SedimentError as error:
@@ -89,7 +90,7 @@ def live(folder: Path, rounds: int) -> int:
             for number in range(rounds):
                 tried("write", lambda number=number: loaded(node, number))
                 if number % 3 == 2:
-                    tried("flush", lambda: node.flush("books", 5.0))
+                    tried("flush", lambda: node.flush("books", 5.0), FLUSHES)
             note(health=node.log.health().reason, state=[w.freshness().state for w in node.workers("books")])
     except SedimentError as error:
         note(ended=error.message, code=error.code)

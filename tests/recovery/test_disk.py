@@ -6,9 +6,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline import app
 from schemas.errors import ErrorKind, SedimentError
 from tests.pipeline.replay.nodes import (
     BOOKS,
@@ -128,7 +130,7 @@ def test_a_disk_that_becomes_read_only_while_it_is_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_index_that_could_not_be_opened_is_tried_again(tmp_path: Path) -> None:
+def test_an_index_that_could_not_be_opened_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its folder was in use by another process; when that has gone, it opens without a restart."""
     from pipeline.rocks.database import RocksStore
 
@@ -138,7 +140,15 @@ def test_an_index_that_could_not_be_opened_is_tried_again(tmp_path: Path) -> Non
         before = digests(node)
         folder = node.folder(node.index_state("books"))
     other = RocksStore(str(folder / "0"))
+    monkeypatch.setattr(app, "WATCH_S", 0.2)
     with node_in(tmp_path) as node:
+        opening = node.upkeep.open
+
+        def slowly(*given: Any) -> Any:
+            time.sleep(0.7)  # the watcher asks several times meanwhile
+            return opening(*given)
+
+        monkeypatch.setattr(node.upkeep, "open", slowly)
         with pytest.raises(SedimentError, match="in use by another process"):
             node.workers("books")
         other.close()
@@ -151,3 +161,6 @@ def test_an_index_that_could_not_be_opened_is_tried_again(tmp_path: Path) -> Non
                 time.sleep(0.2)
         else:
             raise AssertionError("it was not opened again")
+        worker = node.workers("books")[0]
+        time.sleep(3)
+        assert node.workers("books")[0] is worker, "tries that were asked for before it was open came after it"

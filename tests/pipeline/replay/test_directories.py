@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.replay import directories
 from pipeline.replay.directories import Rebuild
+from schemas.errors import SedimentError
 
 
 def make(folder: Path, *names: str) -> None:
@@ -35,6 +36,18 @@ def test_the_pointer_names_the_live_one(tmp_path: Path) -> None:
     assert directories.current_directory(tmp_path, 0) == "0.a"
     assert directories.spare_directory(tmp_path, 0) == "0.b"
     assert directories.current_directory(tmp_path, 1) == "1"
+
+
+def test_a_spare_directory_is_nobodys(tmp_path: Path) -> None:
+    """Not the live one's, nor one that a store has open; where all are taken it says what to do."""
+    make(tmp_path, "0")
+    paths = [str(tmp_path / f"0{spare}") for spare in directories.SPARES]
+    assert directories.spare_directory(tmp_path, 0, paths[:2]) == "0.c"
+    with pytest.raises(SedimentError, match="restart the process"):
+        directories.spare_directory(tmp_path, 0, paths)
+    make(tmp_path, "0.a", "0.b")
+    directories.remove_leftovers(tmp_path, 0, paths[:1])
+    assert {p.name for p in tmp_path.iterdir() if p.is_dir()} == {"0", "0.a"}
 
 
 @pytest.mark.parametrize("pointer", [b"", b"0.q", b"\xff\xfe", b"../../etc", b"0.b", b"1"])

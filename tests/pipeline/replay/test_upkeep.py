@@ -67,6 +67,25 @@ def test_a_search_that_began_before_a_swap_ends_on_what_it_saw(tmp_path: Path) -
         wait_for(lambda: not old.exists())
 
 
+def test_a_directory_that_is_still_read_is_not_built_over(tmp_path: Path) -> None:
+    """Whatever swaps follow: each grows where no store of this process is open, and what is read stays."""
+    with node_in(tmp_path) as node:
+        create(node)
+        load(node, 60)
+        node.cache.bytes_max = 0
+        held, seen, names = [], [], []
+        for _ in range(4):
+            node.flush("books")
+            node.refresh("books")
+            names.append(current_directory(node.folder(node.index_state("books")), 0))
+            held.append(node.workers("books")[0].view)
+            seen.append(sources(node.workers("books")[0]))
+            assert finished(node, list(node.operations.replay(BOOKS)))[0].state == "done"
+        assert names == ["0", "0.a", "0.b", "0.c"]
+        for view, documents in zip(held, seen, strict=True):
+            assert [s.reader.sources(np.flatnonzero(s.alive)) for s in view.segments] == documents
+
+
 def refusing(node: Node, monkeypatch: pytest.MonkeyPatch) -> Worker:
     """The live worker, whose store takes no commit any more."""
     (worker,) = node.workers("books")
