@@ -39,7 +39,7 @@ class Decider:
     until: int = 1 << 60
     waits: list[tuple[int, float]] = field(default_factory=list)
     hurries: list[bool] = field(default_factory=list)  # of each wait
-    applied: int = 0
+    applied: LogOffset = LogOffset(0)  # noqa: RUF009  a number
     per_s: float = 1e9  # records that it applies
     piece: int = 1 << 30  # records that it is given at once
 
