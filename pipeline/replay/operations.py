@@ -234,17 +234,12 @@ class ReplayOperations:
             worker.flush()
             run_until(worker, target, progress, self._stop)
             self._host.swap(state, worker, growth.directory, growth.check)
-        except BaseException as error:
-            deleted = all(one.uuid != state.uuid for one in self._host.all_states())
-            try:
-                worker.stop(commit_now=not deleted)
-            except SedimentError:
-                if not deleted:
-                    raise
-            if deleted:  # meanwhile: so is what grew for it, and whatever failed, that is why
-                shutil.rmtree(self._host.folder(state), ignore_errors=True)
-                raise not_found("index_not_found", f"index [{state.name}] was deleted", index=state.name) from error
+        except BaseException:
+            worker.stop(commit_now=not self._deleted(state))
             raise
+
+    def _deleted(self, state: IndexState) -> bool:
+        return all(one.uuid != state.uuid for one in self._host.all_states())
 
     def _grow(self, state: IndexState, partition: PartitionId, directory: Path, limits: Limits) -> Worker:
         """A worker that grows aside; what an interrupted rebuild left is used, unless it is damaged."""
@@ -332,20 +327,24 @@ class ReplayOperations:
             job = Job(identity, kind, state.name, partition, "running", begin, begin, end, 0.0, None, now)
             running = _Running(Progress(job))
             running.thread = threading.Thread(
-                target=self._guard, args=(running.progress, run), name=identity, daemon=True
+                target=self._guard, args=(state, running.progress, run), name=identity, daemon=True
             )
             self._jobs = [*self._jobs[-JOBS_KEPT:], running]
             running.thread.start()
             return job
 
-    def _guard(self, progress: Progress, run: Callable[[Progress], None]) -> None:
+    def _guard(self, state: IndexState, progress: Progress, run: Callable[[Progress], None]) -> None:
         try:
             run(progress)
-        except SedimentError as error:
-            progress.finish("failed", error.message)
         except Exception as error:  # noqa: BLE001 - a thread's outermost frame: the job says what happened
-            _log.exception("a job failed")
-            progress.finish("failed", f"internal error: {error!r}")
+            if self._deleted(state):  # meanwhile: so is what grew for it, and whatever failed, that is why
+                shutil.rmtree(self._host.folder(state), ignore_errors=True)
+                progress.finish("failed", f"index [{state.name}] was deleted")
+            elif isinstance(error, SedimentError):
+                progress.finish("failed", error.message)
+            else:
+                _log.exception("a job failed")
+                progress.finish("failed", f"internal error: {error!r}")
 
     def _partitions(self, state: IndexState, partition: int | None) -> list[PartitionId]:
         if partition is None:
