@@ -123,6 +123,15 @@ class Columns:
 
         return self.kept(("zones", path), 17 * len(slots.values) // ZONE_ROWS, look)
 
+    def zones_of(self, path: str) -> Zones | None:
+        """The zones of a field's column. None as in ``slots``; the column itself is read only where they are not remembered."""
+
+        def look() -> tuple[Zones | None]:
+            slots = self.slots(path)
+            return (None if slots is None else self.zones(path, slots),)
+
+        return self.kept(("zones of", path), 17 * self.reader.documents // ZONE_ROWS, look)[0]
+
     def zone_order(self, path: str, slots: Slots, *, descending: bool, missing: int) -> ZoneOrder:
         """How to visit the zones for an order; ``missing`` is the key, already turned around, of rows without a value."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # kernels may be imported only once the cache folder is chose
 def warm_words() -> None:
     """Search a small segment, one row of it dead, by words and by values in every way there is a kernel for."""
     _search(_word_queries())
+    _look_at_zones()
 
 
 def warm_positions() -> None:
@@ -70,6 +71,20 @@ def _search(queries: "Sequence[Node]") -> None:
             SearchRequest(query=query, sort=[SortKey("_doc")]),
         ):
             searcher.query(request, searcher.statistics(request))
+
+
+def _look_at_zones() -> None:
+    """What is only done in segments that are large."""
+    import numpy as np
+
+    from pipeline.search.cache import SearchCache
+    from pipeline.search.columns import Columns
+    from pipeline.search.kernels.limit_kernels import LIMIT_COLUMNS, undecided_zones
+
+    columns = Columns(_view().segments[0].reader, SearchCache())
+    for path in ("k", "n", "x"):
+        columns.zones_of(path)
+    undecided_zones(np.zeros(LIMIT_COLUMNS, np.int64), 0)
 
 
 def _view() -> "PartitionView":

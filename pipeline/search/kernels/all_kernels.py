@@ -23,7 +23,7 @@ from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U16A
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, load8, load16, load32, store8, store16
 from pipeline.search.kernels.heap_kernels import offer, threshold
-from pipeline.search.kernels.limit_kernels import passes
+from pipeline.search.kernels.limit_kernels import excluded, passes
 from pipeline.search.kernels.phrase_kernels import exact_frequency, sloppy_frequency
 from pipeline.search.kernels.score_kernels import bm25
 from pipeline.search.kernels.top_kernels import SLACK, bound_of, find_in_block
@@ -104,7 +104,8 @@ def keep_common(
         else:
             current = rounds[0] + 1
             if current == ROUNDS:
-                slots[:] = 0
+                for slot in range(SLOTS + 1):
+                    slots[slot] = 0
                 current = np.int64(1)
             rounds[0] = current
             for place in range(size):
@@ -198,11 +199,11 @@ def top_of_all(
     terms = first.shape[0]
     k = heap_scores.shape[0]
     documents = np.empty((terms, BLOCK), np.uint32)
-    decoded = np.full((terms, 3), -1, np.int64)
-    cursor = first.copy()
+    decoded = np.empty((terms, 3), np.int64)
+    cursor = np.empty(terms, np.int64)
     left = np.empty(BLOCK + 1, np.uint8)
-    places = np.zeros((terms, BLOCK), np.uint8)
-    blocks = np.zeros((terms, BLOCK), np.int64)
+    places = np.empty((terms, BLOCK), np.uint8)
+    blocks = np.empty((terms, BLOCK), np.int64)
     slots = np.zeros(SLOTS + 1, np.uint16)
     rounds = np.zeros(1, np.int64)
     inverses = np.empty(BLOCK, np.float32)
@@ -211,13 +212,16 @@ def top_of_all(
     # of phrases only
     frequencies = np.empty((terms, BLOCK), np.uint32)
     # the block whose frequencies these are, a place in it, their sum before that
-    known = np.full((terms, 3), -1, np.int64)
+    known = np.empty((terms, 3), np.int64)
     starts = np.zeros(terms + 1, np.int64)
     positions = np.empty(1024, np.uint32)
     at = np.zeros(terms, np.int64)
     begins = np.zeros(terms, np.int64)
     for t in range(terms):
+        cursor[t] = first[t]
         decoded[t, 0] = first[t]
+        decoded[t, 1] = -1
+        known[t, 0] = -1
     full = threshold(heap_scores, size, ordered) if k > 0 else np.float64(-1)  # what a score has to exceed
     for lead in range(first[0], end[0]):
         cut = np.float64(-1)  # what a bound has to exceed
@@ -232,6 +236,8 @@ def top_of_all(
                 if bound <= cut:
                     continue
         previous = np.int64(block_last[lead - 1]) if lead > first[0] else np.int64(-1)
+        if limited and excluded(limits, previous + 1, np.int64(block_last[lead])):
+            continue
         offset, bits = block_offset[lead], block_bits[lead]
         count = decode_documents(base, offset, bits, np.int64(block_last[lead]), previous, documents[0])
         if masked:
@@ -317,7 +323,8 @@ def top_of_all(
                     starts[t + 1] = starts[t] + np.int64(frequencies[t, place])
                     if starts[t + 1] > positions.shape[0]:
                         larger = np.empty(2 * starts[t + 1], np.uint32)
-                        larger[: starts[t]] = positions[: starts[t]]
+                        for j in range(starts[t]):
+                            larger[j] = positions[j]
                         positions = larger
                     where = positions_offset(block_offset[block], bits)
                     decode_positions(base, where, bits, skip, starts[t + 1] - starts[t], positions, starts[t])
@@ -372,10 +379,10 @@ def top_of_listed(
     terms = first.shape[0]
     k = heap_scores.shape[0]
     documents = np.empty(BLOCK, np.uint32)
-    decoded = np.full((terms, 3), -1, np.int64)
+    decoded = np.empty((terms, 3), np.int64)
     left = np.empty(BLOCK + 1, np.uint8)
-    places = np.zeros(BLOCK, np.uint8)
-    blocks = np.zeros(BLOCK, np.int64)
+    places = np.empty(BLOCK, np.uint8)
+    blocks = np.empty(BLOCK, np.int64)
     matched = np.empty(BLOCK, np.int64)
     slots = np.zeros(SLOTS + 1, np.uint16)
     rounds = np.zeros(1, np.int64)

@@ -22,7 +22,7 @@ from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32A
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, bit_count64, prefetch, trailing_zeros64
 from pipeline.search.kernels.heap_kernels import offer, threshold
-from pipeline.search.kernels.limit_kernels import passes
+from pipeline.search.kernels.limit_kernels import excluded, passes
 from pipeline.search.kernels.score_kernels import bm25
 from pipeline.segments.postings_kernels import (
     BLOCK,
@@ -75,6 +75,7 @@ def top_of_term(
     limited = limits.shape[0] > 0
     documents = np.empty(BLOCK, np.uint32)
     frequencies = np.empty(BLOCK, np.uint32)
+    scores = np.empty(BLOCK, np.float32)
     cut = threshold(heap_scores, size, ordered)
     for block in range(first, end):
         if block + AHEAD < end:
@@ -82,16 +83,22 @@ def top_of_term(
         if bound_of(block_impact[block], weight, inverse) <= cut:
             continue
         previous = np.int64(block_last[block - 1]) if block > first else np.int64(-1)
+        if limited and excluded(limits, previous + 1, np.int64(block_last[block])):
+            continue
         count = decode_block(
             base, block_offset[block], block_bits[block], np.int64(block_last[block]), previous, documents, frequencies
         )
         for i in range(count):
-            document = documents[i]
-            score = bm25(weight, np.float32(frequencies[i]), inverse[norms[document]])
+            scores[i] = inverse[norms[documents[i]]]
+        for i in range(count):  # without branches, so many at once
+            scores[i] = bm25(weight, np.float32(frequencies[i]), scores[i])
+        for i in range(count):
+            score = scores[i]
             if np.float64(score) > cut:
-                if (masked and not mask[document]) or (limited and not passes(limits, np.int64(document))):
+                document = np.int64(documents[i])
+                if (masked and not mask[document]) or (limited and not passes(limits, document)):
                     continue
-                size = offer(heap_scores, heap_ties, heap_rows, size, score, row + np.int64(document), offsets, ordered)
+                size = offer(heap_scores, heap_ties, heap_rows, size, score, row + document, offsets, ordered)
                 cut = threshold(heap_scores, size, ordered)
     return size
 
@@ -140,7 +147,7 @@ def top_of_any(
     limited = limits.shape[0] > 0
     total_documents = norms.shape[0]
     terms = first.shape[0]
-    cursor = first.copy()
+    cursor = np.empty(terms, np.int64)
     window_end = np.empty(terms, np.int64)
     bounds = np.empty(terms, np.float64)
     below = np.empty(terms + 1, np.float64)  # of the terms in order, the sum of the bounds before each
@@ -155,13 +162,19 @@ def top_of_any(
     bits = np.zeros(window >> 6, np.uint64)
     documents = np.empty((terms, BLOCK), np.uint32)
     frequencies = np.empty((terms, BLOCK), np.uint32)
-    decoded = np.full(terms, -1, np.int64)
-    known = np.zeros(terms, np.bool_)  # whether the decoded block's frequencies are
-    counts = np.zeros(terms, np.int64)
-    inner = np.zeros(terms, np.int64)
+    decoded = np.empty(terms, np.int64)
+    known = np.empty(terms, np.bool_)  # whether the decoded block's frequencies are
+    counts = np.empty(terms, np.int64)
+    inner = np.empty(terms, np.int64)
+    for t in range(terms):
+        cursor[t] = first[t]
+        decoded[t] = -1
     start = np.int64(0)
     while start < total_documents:
         stop = start + window
+        if limited and excluded(limits, start, min(stop, total_documents) - 1):
+            start = stop
+            continue
         cut = threshold(heap_scores, size, ordered)
         total = 0.0
         left = 0
@@ -314,7 +327,9 @@ def count_any(
     masked = mask.shape[0] > 0
     limited = limits.shape[0] > 0
     terms = first.shape[0]
-    cursor = first.copy()
+    cursor = np.empty(terms, np.int64)
+    for t in range(terms):
+        cursor[t] = first[t]
     documents = np.empty(BLOCK, np.uint32)
     words = 1 << 8
     window = np.int64(words * 64)
@@ -323,8 +338,13 @@ def count_any(
     start = np.int64(0)
     while start < documents_total and count < wanted:
         stop = start + window
+        if limited and excluded(limits, start, min(stop, documents_total) - 1):
+            start = stop
+            continue
         for t in range(terms):
             block = cursor[t]
+            while block < end[t] and np.int64(block_last[block]) < start:
+                block += 1
             while block < end[t]:
                 previous = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
                 if previous + 1 >= stop:

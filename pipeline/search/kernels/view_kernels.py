@@ -35,7 +35,7 @@ from pipeline.segments.columns.term_kernels import compare, lower_bound
 ) = range(19)  # fmt: skip
 LENGTH, COUNT, FOUND = range(3)
 CELLS = 4
-LISTING_COST = 1  # looking a document up costs as much as looking at so many postings
+LISTING_COST = 4  # looking a document up costs as much as looking at so many postings
 ANY, ALL, PHRASE = range(3)  # how a query's terms have to match
 
 
@@ -95,7 +95,7 @@ def top_of_view(
     spaces = np.empty((3, terms), np.int64)
     first, end, df = spaces[0], spaces[1], spaces[2]
     some = np.empty(terms, np.float32)
-    shifted = shifts.copy() if mode == PHRASE else np.empty(0, np.int64)
+    shifted = np.empty(shifts.shape[0], np.int64)
     size = np.int64(0)
     hits = np.int64(0)
     ties, rows = places[0], places[1]
@@ -141,7 +141,9 @@ def top_of_view(
         if within.shape[0] == 1 and within[0, KIND] == MASK:
             mask = bools_at(within[0, VALUES], documents)
             within = within[:0]
-        within, held = settle(within, lead if listing else -1, documents)
+        held = bools_at(0, 0)
+        if within.shape[0] > 0:
+            within, held = settle(within, lead if listing else -1, documents)
         if listing:
             listed = list_allowed(limits[s], lead, within, mask)
             size, matched = top_of_listed(
@@ -197,6 +199,9 @@ def list_phrase(
     Terms, blocks int64[terms, 3], by df, the rarest first; the outputs hold the df of the first.
     """
     terms = blocks.shape[0]
+    first, end = np.empty(terms, np.int64), np.empty(terms, np.int64)
+    for t in range(terms):
+        first[t], end[t] = blocks[t, 0], blocks[t, 1]
     size = row[DOCUMENTS]
     _, listed = top_of_all(
         u8_at(row[DATA], row[DATA_SIZE]),
@@ -204,7 +209,7 @@ def list_phrase(
         i64_at(row[OFFSET], row[BLOCKS]),
         u32_at(row[BITS], row[BLOCKS]),
         u32_at(row[IMPACT], row[BLOCKS]),
-        blocks[:, 0].copy(), blocks[:, 1].copy(), np.zeros(terms, np.float32), np.zeros(256, np.float32),
+        first, end, np.zeros(terms, np.float32), np.zeros(256, np.float32),
         u8_at(row[NORMS], size), bools_at(0, 0), np.empty((0, LIMIT_COLUMNS), np.int64),
         i64_at(row[OFFSETS], size), np.int64(0), True, shifts, slop,
         np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64), np.int64(0), np.int64(0), np.int64(0),

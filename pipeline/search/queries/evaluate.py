@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.scratch import frozen
 from pipeline.search.cache import SearchCache
+from pipeline.search.columns import Columns
 from pipeline.search.kernels.score_kernels import (
     add_where_present,
     count_alive,
@@ -81,6 +82,7 @@ class SegmentQueries:
         self.size = view.reader.meta.documents
         self._cache = cache
         self._segment = view.reader.meta.id
+        self.columns = Columns(view.reader, cache)
         self._tables: dict[str, FieldTable] = {}
 
     def table(self, path: str) -> FieldTable:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.search.cache import SearchCache
 from pipeline.search.kernels import limit_kernels as columns
 from pipeline.search.kernels import view_kernels as table_columns
+from pipeline.search.kernels.limit_kernels import undecided_zones
 from pipeline.search.queries.filters import bounds_of
 from pipeline.search.queries.plan import (
     Combine,
@@ -26,11 +27,12 @@ from pipeline.search.queries.plan import (
     TermScore,
     TermSet,
 )
-from pipeline.search.queries.selection import DENSE_SHARE
-from pipeline.search.queries.tables import Tables, address
+from pipeline.search.queries.tables import LOOKED_AT, Tables, address
 from pipeline.search.values import TRUE
 
 I64 = NDArray[np.int64]
+UNDECIDED_SHARE_MAX: Final = 0.5
+LISTED_SHARE: Final = 64  # a mask is better above this share of the segment
 KEPT_MAX: Final = 32  # filters of a view whose masks are held
 _OF_TABLE: Final = [columns.DATA, columns.DATA_SIZE, columns.LAST, columns.OFFSET, columns.BITS, columns.BLOCKS]
 _IN_TABLE: Final = [
@@ -67,25 +69,31 @@ class Limits:
         return np.zeros((len(self._tables.segments), count, columns.LIMIT_COLUMNS), np.int64)
 
     def of(self, filters: tuple[Combine, ...]) -> Limited:
-        """The rows of some filters."""
-        if not filters:
-            return self.none
+        """The rows of some filters (``none``: of no filters)."""
         known = self._known.get(filters)
         if known is not None:
             self._cache.count_mask()
             return known
         asked = self._cache.get(("filters", filters), _Asked)
         asked.times += 1
-        if asked.times == 1:
-            parts = [(p, False) for f in filters for p in f.filter] + [(p, True) for f in filters for p in f.must_not]
-            found = self._looked_at(parts)
-            if found is not None:
-                return Limited(found)
-        known = self._masked(filters)
+        parts = [(p, False) for f in filters for p in f.filter] + [(p, True) for f in filters for p in f.must_not]
+        rows = self._looked_at(parts)
+        if rows is not None and asked.times == 1:
+            return Limited(rows)
+        known = Limited(rows) if rows is not None and self._zones_decide(rows) else self._masked(filters)
         if len(self._known) >= KEPT_MAX:
             self._known.clear()
         self._known[filters] = known
         return known
+
+    def _zones_decide(self, rows: I64) -> bool:
+        """Whether most documents are told by the extremes of their zones: then masks are no quicker."""
+        undecided = np.zeros(rows.shape[1])
+        for place in range(len(rows)):
+            for at, row in enumerate(rows[place]):
+                undecided[at] += undecided_documents(row, self._tables.segments[place].size)
+        documents = sum(segment.size for segment in self._tables.segments)
+        return bool(undecided.sum() <= UNDECIDED_SHARE_MAX * documents)
 
     # ------------------------------------------------------------------ a look at a time
 
@@ -127,15 +135,17 @@ class Limits:
         rows[:, _OF_TABLE] = table.rows[:, _IN_TABLE]
         rows[:, [columns.FIRST, columns.END, columns.DOCUMENTS, columns.LOW]] = found
         rows[:, columns.HIGH] = found[:, 3]
-        rows[:, [columns.VALUES, columns.STARTS, columns.PRESENT]] = table.ordinals
+        rows[:, LOOKED_AT[1:]] = table.column[:, 1:]
+        key = 2 * found[:, 3]  # of an ordinal: ``zone_kernels.key_of``
+        rows[:, columns.ZONE_LOW] = rows[:, columns.ZONE_HIGH] = key
 
     def _fill_span(self, rows: I64, span: NumberSpan) -> None:
-        column = self._tables.field(span.field).numbers
-        rows[:, [columns.KIND, columns.VALUES, columns.STARTS, columns.PRESENT]] = column
+        column = self._tables.field(span.field).column
+        rows[:, LOOKED_AT] = column
         whole = bool((column[:, 0] != columns.FRACTION).all())
         low, high = bounds_of(span, whole)
-        rows[:, columns.LOW] = low if whole else bits_of(low)
-        rows[:, columns.HIGH] = high if whole else bits_of(high)
+        rows[:, [columns.LOW, columns.HIGH]] = (low, high) if whole else (bits_of(low), bits_of(high))
+        rows[:, [columns.ZONE_LOW, columns.ZONE_HIGH]] = rows[:, [columns.LOW, columns.HIGH]]
 
     # ------------------------------------------------------------------ masks
 
@@ -149,12 +159,22 @@ class Limits:
             if allowed.nothing:
                 row[columns.KIND] = columns.NEVER
             elif not allowed.everything:
-                few = allowed.count() * DENSE_SHARE < allowed.size
+                few = allowed.count() * LISTED_SHARE < allowed.size
                 array: NDArray[Any] = allowed.as_documents() if few else allowed.as_mask()
                 kept.append(array)
                 row[columns.KIND] = columns.LIST if few else columns.MASK
                 row[columns.VALUES], row[columns.DOCUMENTS] = address(array), allowed.count()
         return Limited(rows, kept)
+
+
+def undecided_documents(row: I64, size: int) -> int:
+    """Of a segment's documents, about how many a limit has to look at in its column."""
+    if row[columns.KIND] in {columns.EVERY, columns.NEVER}:
+        return 0
+    if row[columns.ZONE_LEAST] == 0:
+        return size
+    zones = (size + (1 << columns.ZONE_SHIFT) - 1) >> columns.ZONE_SHIFT
+    return int(undecided_zones(row, zones)) << columns.ZONE_SHIFT
 
 
 def bits_of(value: float) -> int:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 I64 = NDArray[np.int64]
 KEPT_MAX: Final = 512  # lookups a field
 KEPT_CELLS_MAX: Final = 256  # terms times segments of one that is kept
+ZONED_MIN: Final = 1 << 13  # documents of a segment whose zones are worth finding
+LOOKED_AT: Final = [
+    limits.KIND, limits.VALUES, limits.STARTS, limits.PRESENT, limits.WIDTH, limits.ZONE_LEAST, limits.ZONE_MOST,
+    limits.ZONE_LACKS,
+]  # fmt: skip
 _PAD: Final = bytes(READABLE_PAD_BYTES)
 
 
@@ -47,8 +52,7 @@ class FieldTable:
         self._found: dict[tuple[bytes, ...], Found] = {}
         self._statistics: FieldStatistics | None = None
         self._dirty: list[tuple[int, SegmentQueries]] = []
-        self._ordinals: I64 | None = None
-        self._numbers: I64 | None = None
+        self._column: I64 | None = None
         for place, segment in enumerate(segments):
             field = segment.reader.field(path)
             if field is not None:
@@ -109,32 +113,32 @@ class FieldTable:
         return Found(postings, counts)
 
     @property
-    def ordinals(self) -> I64:
-        """int64[segments, 3]: values, starts and presence of the column of term numbers; zeros where there is none."""
-        rows = self._ordinals
+    def column(self) -> I64:
+        """int64[segments, len(LOOKED_AT)]: the column of values or ordinals as ``limit_kernels`` looks at it; NEVER where there is none."""
+        rows = self._column
         if rows is None:
-            rows = np.zeros((len(self._segments), 3), np.int64)
+            rows = np.zeros((len(self._segments), len(LOOKED_AT)), np.int64)
             for place, segment in enumerate(self._segments):
-                column = segment.reader.ordinals(self.path)
-                if column is not None:
-                    rows[place] = self._addresses(column.ordinals, column.starts, column.present)
-            self._ordinals = rows
+                rows[place] = self._looked_at(segment)
+            self._column = rows
         return rows
 
-    @property
-    def numbers(self) -> I64:
-        """int64[segments, 4]: a column of numbers: its kind as in ``limit_kernels`` (NEVER where there is none), and addresses as above."""
-        rows = self._numbers
-        if rows is None:
-            rows = np.zeros((len(self._segments), 4), np.int64)
-            rows[:, 0] = limits.NEVER
-            for place, segment in enumerate(self._segments):
-                column = segment.reader.numbers(self.path)
-                if column is not None:
-                    rows[place, 0] = limits.WHOLE if column.values.dtype == np.int64 else limits.FRACTION
-                    rows[place, 1:] = self._addresses(column.values, column.starts, column.present)
-            self._numbers = rows
-        return rows
+    def _looked_at(self, segment: "SegmentQueries") -> list[int]:
+        numbers, ordinals = segment.reader.numbers(self.path), segment.reader.ordinals(self.path)
+        zones = [0, 0, 0]
+        if segment.size >= ZONED_MIN:
+            known = segment.columns.zones_of(self.path)
+            if known is not None:
+                zones = self._addresses(known.least, known.most, known.lacking)
+        if numbers is not None:
+            whole = numbers.values.dtype == np.int64
+            arrays = self._addresses(numbers.values, numbers.starts, numbers.present)
+            return [limits.WHOLE, *arrays, 0, *zones] if whole else [limits.FRACTION, *arrays, 0, 0, 0, 0]
+        if ordinals is None:
+            return [limits.NEVER] + [0] * (len(LOOKED_AT) - 1)
+        codes = segment.columns.codes(self.path)
+        values, present = (ordinals.ordinals, ordinals.present) if codes is None else (codes.values, None)
+        return [limits.ORDINAL, *self._addresses(values, ordinals.starts, present), values.itemsize, *zones]
 
     def _addresses(self, *arrays: NDArray[Any] | None) -> list[int]:
         """Where arrays lie, which are kept; 0 for one that is not there."""

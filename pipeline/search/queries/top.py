@@ -160,7 +160,7 @@ class TopSearch:
         """Fill the heap (none of it where it has no places); returns how many documents match: exactly, where that is below
         ``wanted``; any number from ``wanted`` on means: at least so many; 0 where nothing is wanted.
         """
-        limited = self._limits.of(self._filters)
+        limited = self._limits.of(self._filters) if self._filters else self._limits.none
         heap.size, hits = top_of_view(
             self._rows, self._postings, self._weights, self._inverse, limited.rows, self._mode, self._shifts, self._slop,
             self._ordered, wanted, heap.scores, heap.places,

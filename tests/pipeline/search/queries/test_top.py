@@ -102,7 +102,10 @@ def world(*, ordered: bool, dead_share: float) -> World:
     alive = random.random(total) >= dead_share
     keys = np.minimum(random.exponential(0.8, total).astype(np.int64), KEYS - 1)
     keys[30_000:] += KEYS * (random.random(total - 30_000) < 0.1)
-    numbers = np.where(random.random(total) < 0.8, random.integers(0, 1000, total), -1)
+    near = np.arange(total) * 1000 // total + random.integers(-40, 40, total)  # zones of rows differ
+    numbers = np.where(random.random(total) < 0.8, np.clip(near, 0, 999), -1)
+    numbers[5_000:9_000] = near[5_000:9_000]
+    keys[:3_000] = 5
     segments, at = [], 0
     for number, size in enumerate(SIZES):
         own = slice(at, at + size)
