@@ -6,9 +6,10 @@ begins after it; ``gte`` and ``lt`` take the first millisecond. The same holds f
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.json_columns.dates import parse_date, utc_offset
 from schemas.errors import SedimentError, invalid
@@ -23,8 +24,7 @@ _DURATION: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class DateContext:
+class DateContext(Struct, frozen=True):
     """How dates are read: the field (for messages), its formats, the zone of dates that name none, the clock."""
 
     field: str

@@ -22,6 +22,8 @@ from pipeline.search.cache import SearchCache
 from pipeline.search.collect import SortedCollector
 from pipeline.search.columns import Columns
 from pipeline.search.fetch import fetch_hits
+from pipeline.search.kernels.count_kernels import documents_of_row
+from pipeline.search.kernels.view_kernels import CELLS, FOUND
 from pipeline.search.queries.compile import compile_query
 from pipeline.search.queries.evaluate import SegmentQueries
 from pipeline.search.queries.expand import expand
@@ -33,6 +35,7 @@ from pipeline.search.queries.plan import (
     Everything,
     Plan,
     Survey,
+    TermScore,
     expanding_leaves,
     survey,
 )
@@ -334,11 +337,12 @@ class Searcher:
             after = expand(self.compile(request.post_filter, request.now_ms), weights.statistics)
         counted = bool(request.track_total_hits or request.terminate_after)
         matched: list[Rows | None] = [None] * len(self._segments)
-        for segment in self._in_order:
+        unscored = not scored and request.min_score is None
+        for place, segment in enumerate(self._in_order):
             if deadline is not None and self._clock() >= deadline:
                 found.timed_out = True
                 break
-            rows = self._rows(segment, request, plan, weights, scored=scored)
+            rows = self._rows(place, segment, plan) if unscored else self._scored(segment, request, plan, weights)
             if request.terminate_after and found.total + rows.count() >= request.terminate_after:
                 rows = rows.first(request.terminate_after - found.total)
                 found.terminated_early = True
@@ -353,11 +357,25 @@ class Searcher:
                 break
         return found, self._aggregate(request, matched)
 
-    def _rows(
-        self, segment: SegmentQueries, request: SearchRequest, plan: Plan, weights: Weights, *, scored: bool
-    ) -> Rows:
-        if not scored and request.min_score is None:
-            return Rows(segment, self._live(segment, plan), None)
+    def _rows(self, place: int, segment: SegmentQueries, plan: Plan) -> Rows:
+        return Rows(segment, self._selected(place, segment, plan), None)
+
+    def _selected(self, place: int, segment: SegmentQueries, plan: Plan) -> Selection:
+        """The live rows of a segment, the ``place``-th in order, that match; those of one term without looking for it in each segment."""
+        if not isinstance(plan, TermScore):
+            return self._live(segment, plan)
+        table = self._tables.field(plan.field)
+        if table.is_boolean:
+            return self._live(segment, plan)
+        at = FOUND + CELLS * place
+        first, end, frequency = table.find((plan.term,)).postings[0, at : at + 3].tolist()
+        documents = np.empty(frequency, np.uint32)
+        documents_of_row(table.rows[place], first, end, documents)
+        found = Selection(segment.size, documents)
+        return found.both(segment.alive) if segment.view.dead else found
+
+    def _scored(self, segment: SegmentQueries, request: SearchRequest, plan: Plan, weights: Weights) -> Rows:
+        """The live rows that match, with their scores, those below ``min_score`` left out."""
         matches = segment.score(plan, weights).keep(segment.alive)
         documents, scores = matches.documents, matches.scores
         if request.min_score is not None:

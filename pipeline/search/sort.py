@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pipeline.kernels.rows import take_rows
@@ -45,8 +46,7 @@ class Column:
     limit: Callable[[Any], int] | None = None  # raw value -> its key, where that depends on the documents
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Matching documents of one segment; float32 ``scores`` of each, in order, where those are known."""
 
     segment: SegmentQueries

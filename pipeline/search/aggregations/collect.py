@@ -25,7 +25,7 @@ from pipeline.search.aggregations.buckets.slots import (
 from pipeline.search.aggregations.buckets.terms import collect_terms, count_terms
 from pipeline.search.aggregations.fields import Docs, Placed, SegmentScope
 from pipeline.search.aggregations.merge import merge_all
-from pipeline.search.aggregations.metrics.numbers import collect_metric
+from pipeline.search.aggregations.metrics.numbers import collect_metric, sum_metric
 from pipeline.search.aggregations.metrics.top_rows import collect_top_hits
 from pipeline.search.aggregations.partials import Buckets, Partial
 from pipeline.search.cache import SearchCache
@@ -135,6 +135,8 @@ def _count(name: str, agg: Aggregation, scope: SegmentScope, selection: Selectio
             return count_terms(name, agg, scope, selection)
         case DateHistogramAggregation():
             return count_date_histogram(name, agg, scope, selection)
+        case Metric():
+            return sum_metric(name, agg, scope, selection)
         case _:
             return None
 

@@ -1,10 +1,11 @@
 """The field an aggregation reads: is its type allowed here, what are its values, what stands in for a missing one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from pipeline.kernels.arrays import frozen
@@ -48,8 +49,7 @@ _PAD: Final = frozen(np.zeros(READABLE_PAD_BYTES, np.uint8))
 _NO_STARTS: Final = frozen(np.zeros(1, np.int64))
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentScope:
+class SegmentScope(Struct, frozen=True):
     """One segment, as the collectors see it."""
 
     index: str
@@ -73,8 +73,7 @@ class Placed:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A field as an aggregation reads it. ``missing``: int, float or bytes, as the column has it, or None."""
 
     path: str
@@ -92,8 +91,7 @@ class Source:
         return _value(given, self.type, self.dates)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """What an aggregation asks of a field."""
 
     name: str

@@ -1,10 +1,10 @@
 """Merging partials: of segments to a partition's, of partitions to an index's. Associative and commutative."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from pipeline.search.aggregations.names import Names, unite
@@ -94,7 +94,7 @@ def _two_types(name: str) -> Exception:
 def _shown(parts: Sequence[Shown]) -> Shown:
     """That of a mapped field, if any; of several the least, so that order does not matter. Of compound keys part by part."""
     if parts[0].parts:
-        return replace(parts[0], parts=tuple(map(_shown, zip(*(s.parts for s in parts), strict=True))))
+        return structs.replace(parts[0], parts=tuple(map(_shown, zip(*(s.parts for s in parts), strict=True))))
     return min(parts, key=lambda s: (s.type == "", s.type != "double", _sort_key(s)))
 
 

@@ -7,10 +7,11 @@ to the byte. Children are partials whose parents are these bucket numbers. Betwe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pipeline.search.aggregations.names import Names
@@ -25,8 +26,7 @@ Keys = NDArray[np.int64] | NDArray[np.float64] | Names
 UNIVERSE: Final = -1  # the parent of keys that exist somewhere: for buckets without documents
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """How keys and values are shown. ``type`` is a field type, "slot" (keys are numbers of given buckets), "compound" or "" (unmapped).
 
     ``bounds`` are a date histogram's extended bounds in ms; ``labels`` what is shown of each slot; ``parts`` how each part of a
@@ -42,15 +42,14 @@ class Shown:
     descending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Buckets:
+class Buckets(Struct, frozen=True):
     """n buckets under p parent buckets, sorted by (parent, key)."""
 
     parents: I64
     keys: Keys
     counts: I64
     shown: Shown
-    children: "Mapping[str, Partial]" = field(default_factory=dict)
+    children: "Mapping[str, Partial]" = {}
 
 
 @dataclass(frozen=True, slots=True)

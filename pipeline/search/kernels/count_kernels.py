@@ -12,6 +12,23 @@ import numpy as np
 
 from pipeline.kernels.arrays import BoolArray, I64Array, U16Array, U32Array
 from pipeline.kernels.compile import kernel
+from pipeline.kernels.pointer_kernels import i64_at, u32_at
+from pipeline.search.kernels.view_kernels import BITS, BLOCKS, DATA, LAST, OFFSET
+from pipeline.segments.postings_kernels import decode_documents
+
+
+@kernel
+def documents_of_row(row: I64Array, first: int, end: int, documents: U32Array) -> None:
+    """The documents of the blocks [first, end) of a field in a segment; `row`: where its arrays lie (``view_kernels``)."""
+    last = u32_at(row[LAST], row[BLOCKS])
+    offset = i64_at(row[OFFSET], row[BLOCKS])
+    bits = u32_at(row[BITS], row[BLOCKS])
+    previous = np.int64(-1)
+    at = 0
+    for block in range(first, end):
+        until = np.int64(last[block])
+        at += decode_documents(row[DATA], offset[block], bits[block], until, previous, documents[at:])
+        previous = until
 
 
 @kernel

@@ -10,7 +10,7 @@ from pipeline.search.aggregations.partials import Shown, Values
 from pipeline.search.aggregations.summaries.digests import Digest, Digests, hdr_quantiles, hdr_shares
 from pipeline.search.aggregations.summaries.sketches import counts_of
 from pipeline.search.aggregations.summaries.sums import Sums, floats_of, fraction_of
-from query_api.fanout.aggregations.shown import as_string, java_double
+from query_api.fanout.aggregations.shown import as_string, java_double, texts_of
 from schemas.aggregations import ExtendedStats, Metric, Quantiles
 
 I64 = NDArray[np.int64]
@@ -111,8 +111,9 @@ def render_metric(agg: Metric, partial: Values, wanted: I64) -> list[Json]:
         counts = metric_column(agg, "", partial, wanted).astype(np.int64).tolist()
         return [{"value": count} for count in counts]
     if agg.kind == "stats" or isinstance(agg, ExtendedStats):
-        columns = {kind: metric_column(agg, kind, partial, wanted).tolist() for kind in STATS}
-        rows = [_stats({kind: column[i] for kind, column in columns.items()}, shown) for i in range(len(wanted))]
+        names = ("count", "min", "max", "sum")
+        columns = [metric_column(agg, kind, partial, wanted).tolist() for kind in names]
+        rows = [_stats(dict(zip(names, row, strict=True)), shown) for row in zip(*columns, strict=True)]
         if isinstance(agg, ExtendedStats):
             return [row | _extended(agg, partial, number) for row, number in zip(rows, wanted.tolist(), strict=True)]
         return rows
@@ -135,12 +136,10 @@ def _stats(row: dict[str, float], shown: Shown) -> Json:
     count = int(row["count"])
     if not count:
         return {"count": 0, "min": None, "max": None, "avg": None, "sum": 0.0}
-    result: Json = {**row, "count": count}
-    for kind in STATS[1:]:
-        text = as_string(row[kind], shown)
-        if text is not None:
-            result[f"{kind}_as_string"] = text
-    return result
+    total = row["sum"]
+    result: Json = {"count": count, "min": row["min"], "max": row["max"], "avg": total / count, "sum": total}
+    texts = texts_of([result[kind] for kind in STATS[1:]], shown)
+    return result | {f"{kind}_as_string": text for kind, text in zip(STATS[1:], texts, strict=False)}
 
 
 def _spread(agg: Metric, partial: Values, row: int) -> dict[str, float]:

@@ -6,10 +6,10 @@ aggregation chooses which buckets of which parents are shown, and its children a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from pipeline.search.aggregations.buckets.histograms import rounding_of
@@ -34,6 +34,7 @@ from schemas.aggregations import (
     FiltersAggregation,
     HistogramAggregation,
     Metric,
+    MultiTermsAggregation,
     Pipeline,
     RangeAggregation,
     RareTermsAggregation,
@@ -86,7 +87,7 @@ def _placed(part: Mapping[str, Partial], place: int) -> dict[str, Partial]:
         if isinstance(partial, TopRows):
             found[name] = replace(partial, places=np.full(len(partial.places), place))
         elif isinstance(partial, Buckets) and partial.children:
-            found[name] = replace(partial, children=_placed(partial.children, place))
+            found[name] = structs.replace(partial, children=_placed(partial.children, place))
         else:
             found[name] = partial
     return found
@@ -99,8 +100,7 @@ class _Renderer:
         self.whole = aggregations
         self.buckets = 0
         self.pending: list[PendingHits] = []
-        self.words: dict[int, str] = {}  # by the aggregation's identity
-        self.kinds: dict[str, str] = {}
+        self.seen: list[tuple[str, Aggregation, Partial]] = []
 
     def level(
         self, aggregations: Mapping[str, Aggregation], partials: Mapping[str, Partial], wanted: I64
@@ -111,19 +111,28 @@ class _Renderer:
             if name not in partials:
                 continue
             partial = partials[name]
-            word = self.words[id(agg)] = type_word(agg, partial)
-            self.kinds[name] = KIND_OF_WORD.get(word, word)
+            self.seen.append((name, agg, partial))
             found = self._one(agg, partial, wanted)
             self._apply_parents(agg, found)
             for target, one in zip(objects, found, strict=True):
                 target[name] = one if agg.meta is None else {"meta": agg.meta, **one}
         siblings = [(n, a) for n, a in aggregations.items() if isinstance(a, Pipeline) and a.kind in SIBLINGS]
         for name, agg in siblings:
-            asked = Asked(name, agg, self.kinds, names_of(self.whole))
+            asked = self._asked(name, agg)
             for target in objects:
                 one = sibling(asked, target)
                 target[name] = one if agg.meta is None else {"meta": agg.meta, **one}
         return objects
+
+    @property
+    def words(self) -> dict[int, str]:
+        """How each aggregation's result is called, by its identity."""
+        return {id(agg): type_word(agg, partial) for _, agg, partial in self.seen}
+
+    def _asked(self, name: str, agg: Pipeline) -> Asked:
+        words = {name: type_word(agg, partial) for name, agg, partial in self.seen}
+        kinds = {name: KIND_OF_WORD.get(word, word) for name, word in words.items()}
+        return Asked(name, agg, kinds, names_of(self.whole))
 
     def _apply_parents(self, agg: Aggregation, found: Sequence[Json]) -> None:
         """Pipelines that stand in an aggregation, over its buckets."""
@@ -131,21 +140,22 @@ class _Renderer:
             return
         inside = {n: a for n, a in agg.children.items() if isinstance(a, Pipeline) and a.kind not in SIBLINGS}
         for name in in_dependency(inside):
-            asked = Asked(name, inside[name], self.kinds, names_of(self.whole))
+            asked = self._asked(name, inside[name])
             for one in found:
                 within(asked, one)
 
     def _one(self, agg: Aggregation, partial: Partial, wanted: I64) -> list[Json]:
         if isinstance(partial, TopRows):
             assert isinstance(agg, TopHitsAggregation)
-            return self._top_hits(agg, partial, wanted)
+            return self.top_hits(agg, partial, wanted)
         if isinstance(partial, Values):
             assert isinstance(agg, Metric)
             return render_metric(agg, partial, wanted)
-        render = next((r for kinds, r in _RENDERERS if isinstance(agg, kinds)), _Renderer._single)
-        return render(self, agg, partial, wanted)
+        render = _RENDERERS.get(type(agg))
+        return self.single(agg, partial, wanted) if render is None else render(self, agg, partial, wanted)
 
-    def _top_hits(self, agg: TopHitsAggregation, partial: TopRows, wanted: I64) -> list[Json]:
+    def top_hits(self, agg: TopHitsAggregation, partial: TopRows, wanted: I64) -> list[Json]:
+        """The totals of buckets, and lists that take their hits."""
         found: list[Json] = []
         lows = np.searchsorted(partial.parents, wanted, side="left").tolist()
         highs = np.searchsorted(partial.parents, wanted, side="right").tolist()
@@ -170,22 +180,23 @@ class _Renderer:
                 bucket.update(inner)
         return buckets
 
-    def _terms(self, agg: TermsAggregation, partial: Buckets, wanted: I64) -> list[Json]:
+    def terms(self, agg: TermsAggregation, partial: Buckets, wanted: I64) -> list[Json]:
+        """``terms``, ``multi_terms``, ``rare_terms``."""
         check_order(agg)
         found = [self._terms_of(agg, partial, low, high) for low, high in _ranges(partial, wanted)]
-        numbers = _joined([one.numbers for one in found])
-        heads = [head for one in found for head in one.heads]
-        buckets = iter(self._filled(agg, partial, numbers, heads))
-        if isinstance(agg, RareTermsAggregation):
-            return [{"buckets": list(islice(buckets, len(one.numbers)))} for one in found]
-        return [
-            {
-                "doc_count_error_upper_bound": 0,
-                "sum_other_doc_count": one.others,
-                "buckets": list(islice(buckets, len(one.numbers))),
-            }
-            for one in found
-        ]
+        buckets = [head for one in found for head in one.heads]
+        buckets = self._filled(agg, partial, _joined([one.numbers for one in found]), buckets)
+        results: list[Json] = []
+        end = 0
+        for one in found:
+            begin, end = end, end + len(one.heads)
+            some = buckets[begin:end]
+            if isinstance(agg, RareTermsAggregation):
+                results.append({"buckets": some})
+            else:
+                others = one.others
+                results.append({"doc_count_error_upper_bound": 0, "sum_other_doc_count": others, "buckets": some})
+        return results
 
     def _terms_of(self, agg: TermsAggregation, partial: Buckets, low: int, high: int) -> "_Chosen":
         """The terms that are shown of one parent's."""
@@ -219,7 +230,8 @@ class _Renderer:
         chosen = column[order]
         return chosen, keys_shown(partial.keys, shown, partial.shown, _counts(partial, chosen))
 
-    def _composite(self, agg: CompositeAggregation, partial: Buckets, wanted: I64) -> list[Json]:
+    def composite(self, agg: CompositeAggregation, partial: Buckets, wanted: I64) -> list[Json]:
+        """A page of keys, and the last of them."""
         found: list[Json] = []
         names = [source.name for source in agg.sources]
         for low, high in _ranges(partial, wanted):
@@ -231,9 +243,10 @@ class _Renderer:
             found.append({"after_key": keys[-1], **shown} if keys else shown)
         return found
 
-    def _histogram(
+    def histogram(
         self, agg: HistogramAggregation | DateHistogramAggregation, partial: Buckets, wanted: I64
     ) -> list[Json]:
+        """``histogram``, ``date_histogram``."""
         check_order(agg)
         counts: list[int] = []
         numbers: list[I64] = []
@@ -264,7 +277,8 @@ class _Renderer:
             numbers, every = numbers[order], every[order]
         return numbers, every
 
-    def _range(self, agg: RangeAggregation, partial: Buckets, wanted: I64) -> list[Json]:
+    def ranges(self, agg: RangeAggregation, partial: Buckets, wanted: I64) -> list[Json]:
+        """``range``, ``date_range``."""
         labels = [_range_label(partial, *label) for label in partial.shown.labels]
         numbers = _slot_numbers(partial, wanted, len(labels))
         heads = [dict(label) for _ in range(len(wanted)) for label in labels]
@@ -276,7 +290,8 @@ class _Renderer:
             return results
         return [{"buckets": {b.pop("key"): b for b in one["buckets"]}} for one in results]
 
-    def _filters(self, agg: FiltersAggregation, partial: Buckets, wanted: I64) -> list[Json]:
+    def filters(self, agg: FiltersAggregation, partial: Buckets, wanted: I64) -> list[Json]:
+        """``filters``."""
         names = [name for name, _ in agg.queries]
         anonymous = bool(names) and names[0] is None
         if agg.other_bucket_key is not None:
@@ -288,22 +303,25 @@ class _Renderer:
             return results
         return [{"buckets": dict(zip(names, one["buckets"], strict=True))} for one in results]
 
-    def _single(self, agg: Aggregation, partial: Buckets, wanted: I64) -> list[Json]:
+    def single(self, agg: Aggregation, partial: Buckets, wanted: I64) -> list[Json]:
+        """Aggregations of one bucket."""
         numbers = _slot_numbers(partial, wanted, 1)
         return self._filled(agg, partial, numbers, [{"doc_count": n} for n in _counts(partial, numbers).tolist()])
 
 
-_RENDERERS: Final[Sequence[tuple[tuple[type, ...], Callable[..., list[Json]]]]] = (
-    ((CompositeAggregation,), _Renderer._composite),  # noqa: SLF001  its own methods
-    ((TermsAggregation,), _Renderer._terms),  # noqa: SLF001
-    ((HistogramAggregation, DateHistogramAggregation), _Renderer._histogram),  # noqa: SLF001
-    ((RangeAggregation,), _Renderer._range),  # noqa: SLF001
-    ((FiltersAggregation,), _Renderer._filters),  # noqa: SLF001
-)
+_RENDERERS: Final[Mapping[type, Callable[..., list[Json]]]] = {
+    CompositeAggregation: _Renderer.composite,
+    TermsAggregation: _Renderer.terms,
+    MultiTermsAggregation: _Renderer.terms,
+    RareTermsAggregation: _Renderer.terms,
+    HistogramAggregation: _Renderer.histogram,
+    DateHistogramAggregation: _Renderer.histogram,
+    RangeAggregation: _Renderer.ranges,
+    FiltersAggregation: _Renderer.filters,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(Struct, frozen=True):
     """Buckets of one parent that are shown, their heads, and how many documents are in the others."""
 
     numbers: I64
@@ -393,7 +411,7 @@ def _intervals_shown(
 ) -> list[Json]:
     shown, counts = partial.shown, _counts(partial, numbers)
     if isinstance(agg, DateHistogramAggregation):
-        return numbers_shown(keys, shown if shown.type == "date" else replace(shown, type="date"), counts)
+        return numbers_shown(keys, shown if shown.type == "date" else structs.replace(shown, type="date"), counts)
     heads = numbers_shown(keys * agg.interval + agg.shift, shown, counts)
     for head in heads if agg.keyed else ():
         if "key_as_string" not in head:

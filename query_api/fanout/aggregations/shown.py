@@ -1,6 +1,7 @@
 """Keys and values of aggregations as Elasticsearch shows them: ``key``, ``key_as_string``, ``value_as_string``."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -77,6 +78,13 @@ def as_string(value: float, shown: Shown) -> str | None:
             return decimal_format(value, shown.format)
         case _:
             return None
+
+
+def texts_of(values: Sequence[float], shown: Shown) -> list[str]:
+    """What is shown beside each of several numbers; nothing where nothing is."""
+    if shown.type == "date":
+        return date_texts(np.array([int(min(max(value, LONG_MIN), LONG_MAX)) for value in values]), shown)
+    return [text for text in (as_string(value, shown) for value in values) if text is not None]
 
 
 def keys_shown(keys: Keys, places: I64, shown: Shown, counts: I64) -> list[dict[str, Any]]:

@@ -5,11 +5,11 @@ A float64 is an integer times a power of two. The sum of a bucket is kept as one
 after Kulisch's long accumulator. Only the limbs that occur are kept, the first of them is ``base``.
 """
 
-# mypy: disable-error-code="arg-type,assignment,operator,return-value"
+# mypy: disable-error-code="arg-type,assignment,operator,return-value,index"
 
 import numpy as np
 
-from pipeline.kernels.arrays import F64Array, I64Array, U32Array
+from pipeline.kernels.arrays import BoolArray, F64Array, I64Array, U32Array
 from pipeline.kernels.compile import kernel
 
 MANTISSA = (1 << 52) - 1
@@ -64,10 +64,27 @@ def extremes(values: F64Array, buckets: I64Array, low: F64Array, high: F64Array)
 
 
 @kernel
-def count_codes(codes: U32Array, rows: U32Array, counts: I64Array) -> None:
-    """Add to counts[codes[row]] for every row; codes beyond the counts are rows without a value."""
-    known = np.int64(counts.shape[0])
-    for i in range(rows.shape[0]):
-        code = np.int64(codes[rows[i]])
-        if code < known:
-            counts[code] += 1
+def sum_rows(
+    values: I64Array, present: BoolArray, documents: U32Array, mask: BoolArray, rows: int, found: I64Array
+) -> None:
+    """Of a selection's whole numbers (``count_kernels``; `present` empty: every row has one) into found: how many, the sums of their low
+    32 bits and of the rest, the least, the greatest.
+    """
+    count = np.int64(0)
+    low = np.int64(0)
+    high = np.int64(0)
+    least = np.iinfo(np.int64).max
+    most = np.iinfo(np.int64).min
+    sparse = present.shape[0] > 0
+    chosen = mask.shape[0] > 0
+    for i in range(rows if rows > 0 else documents.shape[0]):
+        row = np.int64(i) if rows > 0 else np.int64(documents[i])
+        if (chosen and not mask[row]) or (sparse and not present[row]):
+            continue
+        value = values[row]
+        count += 1
+        low += value & LOW
+        high += value >> 32
+        least = min(least, value)
+        most = max(most, value)
+    found[0], found[1], found[2], found[3], found[4] = count, low, high, least, most

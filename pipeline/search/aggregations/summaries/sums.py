@@ -15,7 +15,7 @@ from pipeline.search.aggregations.summaries.sum_kernels import add_floats, add_i
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 UNIT_LIMB = 34  # the limb of 2^0: units are 2^-1088
-EXACT = 1 << 53
+FEW = 4  # buckets that are read one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ def add_sums(parts: list[tuple[Sums, I64]], count: int) -> Sums:
 def floats_of(sums: Sums) -> F64:
     """float64[buckets]: each sum, correctly rounded."""
     limbs = sums.limbs
+    if len(limbs) <= FEW:
+        return np.array([float_of(row, sums.base) for row in limbs])
     result = np.zeros(len(limbs))
     unit = UNIT_LIMB - sums.base
     easy = np.zeros(len(limbs), np.bool_)
@@ -93,6 +95,11 @@ def fraction_of(sums: Sums, bucket: int) -> Fraction:
         number = (number << 32) + limb
     places = 32 * sums.base - 1088
     return Fraction(number << places) if places >= 0 else Fraction(number, 1 << -places)
+
+
+def sum_of_halves(low: int, high: int) -> Sums:
+    """One bucket: the sum of numbers of which those of the low 32 bits and of the rest are known."""
+    return _carried(np.array([[low, high, 0]], np.int64), UNIT_LIMB)
 
 
 def squares_of(values: NDArray[np.float64], buckets: I64, count: int) -> Sums:
