@@ -85,7 +85,7 @@ class Outcomes:
             self._changed.wait_for(
                 lambda: self._applied >= below or self._stopped is not None or self._successor is not None, timeout_s
             )
-            if self._applied >= below or self._successor is None:
+            if self._successor is None:  # else what this one still applies is not yet there where it is looked for
                 return self._applied >= below
         return self._successor.wait(below, max(0.0, deadline - time.monotonic()))
 
