@@ -1,5 +1,6 @@
 """The commit corpus replayed from the beginning and from the middle, on the embedded log and on Kafka with aborted transactions."""
 
+import os
 import time
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from schemas.settings import IndexSettings, LogSettings, ServeSettings
 from tests.pipeline.replay.nodes import BOOKS, finished, node_in, settle
 from tests.recovery.corpus import Rows, append, create, rows_of
 from tests.recovery.transactions import produce
+
+KAFKA_DOCUMENTS = int(os.environ.get("SEDIMENT_KAFKA_DOCUMENTS", "3000"))  # 85602: the whole corpus
 
 
 def both_digests(node: object) -> tuple[str, str]:
@@ -60,7 +63,7 @@ def test_on_kafka_with_aborted_transactions(shared_data: Path, tmp_path: Path, k
     """Every third transaction is aborted: offsets have holes, the digests are those of the embedded log without them."""
     from pipeline.app import open_node
 
-    rows = rows_of(shared_data, 3000)
+    rows = rows_of(shared_data, KAFKA_DOCUMENTS)
     with node_in(tmp_path / "embedded") as node:
         create(node)
         append(node, rows)
