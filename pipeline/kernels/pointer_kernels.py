@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
-from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32Array
+from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32Array, U64Array
 from pipeline.kernels.compile import kernel
 
 
@@ -40,6 +40,12 @@ def u8_at(address: int, size: int) -> U8Array:
 def u32_at(address: int, size: int) -> U32Array:
     """uint32[size]."""
     return carray(_pointer(address), (size,), np.uint32)
+
+
+@kernel
+def u64_at(address: int, size: int) -> U64Array:
+    """uint64[size]."""
+    return carray(_pointer(address), (size,), np.uint64)
 
 
 @kernel

@@ -27,6 +27,7 @@ from pipeline.search.kernels.view_kernels import CELLS, FOUND
 from pipeline.search.queries.compile import compile_query
 from pipeline.search.queries.evaluate import SegmentQueries
 from pipeline.search.queries.expand import expand
+from pipeline.search.queries.filters import TermsPlan
 from pipeline.search.queries.limits import Limits
 from pipeline.search.queries.plan import (
     Combine,
@@ -41,7 +42,7 @@ from pipeline.search.queries.plan import (
 )
 from pipeline.search.queries.selection import Matches, Selection, constant
 from pipeline.search.queries.tables import Tables
-from pipeline.search.queries.top import Heap, TopSearch, in_order, shape_of
+from pipeline.search.queries.top import Heap, TopSearch, first_rows, in_order, shape_of
 from pipeline.search.sort import Rows, Sorter
 from pipeline.search.statistics import Scales, Weights, gather
 from pipeline.segments.view import PartitionView
@@ -278,7 +279,7 @@ class Searcher:
             search = self._search(plan, bound.weights)
         if search is not None:
             return search.run(heap, wanted)
-        return self._same_score(plan, heap) if isinstance(plan, Everything | Constant) else None
+        return self._same_score(plan, heap, wanted) if isinstance(plan, Everything | Constant) else None
 
     def _search(self, plan: Plan, weights: Weights) -> TopSearch | None:
         """The quick way for a plan, if there is one."""
@@ -287,8 +288,10 @@ class Searcher:
             return None
         return TopSearch(shape, weights, self._tables.field(shape.field), self._limits, ordered=self._ordered)
 
-    def _same_score(self, plan: Everything | Constant, heap: Heap) -> int:
+    def _same_score(self, plan: Everything | Constant, heap: Heap, wanted: int) -> int:
         """All matches have one score: the first rows are the best."""
+        if self._ordered and isinstance(plan, Constant) and isinstance(plan.inner, TermsPlan):
+            return first_rows(plan.inner, plan.score, self._tables, heap, wanted)
         total = 0
         k = len(heap.scores)
         for segment in self._in_order:

@@ -6,6 +6,7 @@
 ``top_kernels``: the best k of any terms without looking at every posting.
 ``all_kernels``: the same for documents with all terms, or with a phrase.
 ``view_kernels``: the same over all segments of a view.
+``first_kernels``: the first documents of terms, where all score the same.
 ``phrase_kernels``: how often terms stand together in a document.
 ``column_kernels``: documents whose values or ids are wanted.
 ``zone_kernels``: extremes of columns by zones of rows; the best rows by a column.

@@ -8,7 +8,7 @@ phrase, positions are read only where the terms' frequencies alone could pass: a
 `left` lists the candidates by their places in the lead block, so that what is known of each (its place and block in every other
 term) need not move when others drop out. A block is searched for few candidates one by one. For many, its places are written to
 `slots`, one for each document from the first candidate on, and every candidate reads its own; a slot counts if it carries the
-current `round`, so slots need not be cleared.
+current round (`rounds` int64[1]), so slots, zeros at first, need not be cleared, nor from segment to segment.
 
     lead block       3    7    9   20   21          candidates, low = 3
     other block    1      7  8     20     22        round r
@@ -184,6 +184,8 @@ def top_of_all(
     hits_wanted: int,
     out_documents: U32Array,
     out_frequencies: F32Array,
+    slots: U16Array,
+    rounds: I64Array,
 ) -> tuple[int, int]:
     """The best documents with all terms into the heap; terms ordered by df, the rarest first.
 
@@ -200,12 +202,12 @@ def top_of_all(
     k = heap_scores.shape[0]
     documents = np.empty((terms, BLOCK), np.uint32)
     decoded = np.empty((terms, 3), np.int64)
-    cursor = np.empty(terms, np.int64)
+    work = np.empty((4, terms + 1), np.int64)
+    cursor, starts, at, begins = work[0], work[1], work[2], work[3, :terms]
+    starts[0] = 0
     left = np.empty(BLOCK + 1, np.uint8)
     places = np.empty((terms, BLOCK), np.uint8)
     blocks = np.empty((terms, BLOCK), np.int64)
-    slots = np.zeros(SLOTS + 1, np.uint16)
-    rounds = np.zeros(1, np.int64)
     inverses = np.empty(BLOCK, np.float32)
     counted = np.empty(BLOCK, np.float32)
     sums = np.empty(BLOCK, np.float64)
@@ -213,10 +215,7 @@ def top_of_all(
     frequencies = np.empty((terms, BLOCK), np.uint32)
     # the block whose frequencies these are, a place in it, their sum before that
     known = np.empty((terms, 3), np.int64)
-    starts = np.zeros(terms + 1, np.int64)
     positions = np.empty(1024, np.uint32)
-    at = np.zeros(terms, np.int64)
-    begins = np.zeros(terms, np.int64)
     for t in range(terms):
         cursor[t] = first[t]
         decoded[t, 0] = first[t]
@@ -373,6 +372,8 @@ def top_of_listed(
     heap_ties: I64Array,
     heap_rows: I64Array,
     size: int,
+    slots: U16Array,
+    rounds: I64Array,
 ) -> tuple[int, int]:
     """Of the listed documents (ascending) those with any of the terms, or with all, into the heap; returns (size, how many these are)."""
     base = np.uintp(address_of(data))
@@ -384,8 +385,6 @@ def top_of_listed(
     places = np.empty(BLOCK, np.uint8)
     blocks = np.empty(BLOCK, np.int64)
     matched = np.empty(BLOCK, np.int64)
-    slots = np.zeros(SLOTS + 1, np.uint16)
-    rounds = np.zeros(1, np.int64)
     sums = np.empty(BLOCK, np.float64)
     hits = 0
     for t in range(terms):

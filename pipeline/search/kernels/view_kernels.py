@@ -12,9 +12,9 @@ import numpy as np
 
 from pipeline.kernels.arrays import F32Array, I64Array, U8Array, U32Array
 from pipeline.kernels.compile import kernel
-from pipeline.kernels.pointer_kernels import bools_at, f32_at, i64_at, u8_at, u32_at
+from pipeline.kernels.pointer_kernels import bools_at, f32_at, i64_at, u8_at, u32_at, u64_at
 from pipeline.kernels.simd_kernels import address_of
-from pipeline.search.kernels.all_kernels import top_of_all, top_of_listed
+from pipeline.search.kernels.all_kernels import SLOTS, top_of_all, top_of_listed
 from pipeline.search.kernels.heap_kernels import sort_best_first
 from pipeline.search.kernels.limit_kernels import DOCUMENTS as LISTED
 from pipeline.search.kernels.limit_kernels import (
@@ -27,14 +27,15 @@ from pipeline.search.kernels.limit_kernels import (
     settle,
 )
 from pipeline.search.kernels.top_kernels import count_any, top_of_any, top_of_term
-from pipeline.segments.columns.term_kernels import compare, lower_bound
+from pipeline.segments.columns.term_kernels import compare, guided_bound
 
 (
     DATA, DATA_SIZE, LAST, OFFSET, BITS, IMPACT, BLOCKS, NORMS, DOCUMENTS, OFFSETS, ALIVE, NUMBER,
-    TERMS, TERM_BYTES, TERM_STARTS, TERM_COUNT, BLOCK_TERM, FREQUENCY, COLUMNS,
-) = range(19)  # fmt: skip
+    TERMS, TERM_BYTES, TERM_STARTS, TERM_COUNT, BLOCK_TERM, FREQUENCY, GUIDE, GUIDE_SIZE, COLUMNS,
+) = range(21)  # fmt: skip
 LENGTH, COUNT, FOUND = range(3)
 CELLS = 4
+GUIDE_STEP = 32  # terms between two words of a dictionary's guide
 LISTING_COST = 4  # looking a document up costs as much as looking at so many postings
 ANY, ALL, PHRASE = range(3)  # how a query's terms have to match
 
@@ -52,11 +53,12 @@ def find_terms(table: I64Array, texts: U8Array, found: I64Array) -> None:
         starts = i64_at(row[TERM_STARTS], count + 1)
         block_term = u32_at(row[BLOCK_TERM], count + 1)
         frequency = u32_at(row[FREQUENCY], count)
+        guide = u64_at(row[GUIDE], row[GUIDE_SIZE])
         end = np.int64(0)
         for t in range(found.shape[0]):
             begin, length = end, found[t, LENGTH]
             end += length
-            number = lower_bound(data, starts, texts, begin, length)
+            number = guided_bound(data, starts, texts, begin, length, GUIDE_STEP, guide)
             if number == count:
                 continue
             at = starts[number]
@@ -100,6 +102,8 @@ def top_of_view(
     hits = np.int64(0)
     ties, rows = places[0], places[1]
     no_documents, no_frequencies = u32_at(0, 0), f32_at(0, 0)
+    slots = np.zeros(SLOTS + 1 if mode != ANY or limits.shape[1] > 0 else 0, np.uint16)
+    rounds = np.zeros(1, np.int64)
     for s in range(table.shape[0]):
         within = limits[s]
         lead = fewest(within) if within.shape[0] > 0 else -1
@@ -148,14 +152,14 @@ def top_of_view(
             listed = list_allowed(limits[s], lead, within, mask)
             size, matched = top_of_listed(
                 data, last, begin, bits, first[:known], end[:known], some[:known], inverse, norms, listed, mode == ALL,
-                offsets, row, ordered, scores, ties, rows, size,
+                offsets, row, ordered, scores, ties, rows, size, slots, rounds,
             )  # fmt: skip
             hits += matched + 0 * held.shape[0]
             continue
         if mode != ANY and known > 1:
             size, hits = top_of_all(
                 data, last, begin, bits, impact, first, end, some, inverse, norms, mask, within, offsets, row, ordered,
-                shifted, slop, scores, ties, rows, size, hits, wanted, no_documents, no_frequencies,
+                shifted, slop, scores, ties, rows, size, hits, wanted, no_documents, no_frequencies, slots, rounds,
             )  # fmt: skip
             hits += 0 * held.shape[0]  # until here masks are kept alive, whose addresses stand in `within`
             continue
@@ -213,6 +217,6 @@ def list_phrase(
         u8_at(row[NORMS], size), bools_at(0, 0), np.empty((0, LIMIT_COLUMNS), np.int64),
         i64_at(row[OFFSETS], size), np.int64(0), True, shifts, slop,
         np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64), np.int64(0), np.int64(0), np.int64(0),
-        documents, frequencies,
+        documents, frequencies, np.zeros(SLOTS + 1, np.uint16), np.zeros(1, np.int64),
     )  # fmt: skip
     return listed

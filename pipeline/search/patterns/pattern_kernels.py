@@ -148,13 +148,14 @@ def scan_machine(
     starts: I64Array,
     first: int,
     end: int,
+    skipped: int,
     edges: I64Array,
     ascii_classes: I64Array,
     table: U32Array,
     accepting: U8Array,
     found: I64Array,
 ) -> int:
-    """Terms that a deterministic machine accepts, into `found`; returns their count.
+    """Terms that a deterministic machine accepts behind their first `skipped` bytes, into `found`; returns their count.
 
     table[state * classes + class] is the next state, state 1 the first, DEAD the end. The states of a term's beginning
     serve the next term as far as both begin alike; where a beginning leads nowhere all terms with it are passed over.
@@ -167,14 +168,15 @@ def scan_machine(
     total = 0
     t = first
     while t < end:
-        begin, length = starts[t], starts[t + 1] - starts[t]
+        begin, length = starts[t] + skipped, starts[t + 1] - starts[t] - skipped
         if length >= states.shape[0]:
             larger = np.empty(2 * length, np.int64)
-            larger[: known + 1] = states[: known + 1]
+            for i in range(known + 1):
+                larger[i] = states[i]
             states = larger
         at = np.int64(0)
         if previous >= 0:
-            while at < known and at < length and data[starts[previous] + at] == data[begin + at]:
+            while at < known and at < length and data[starts[previous] + skipped + at] == data[begin + at]:
                 at += 1
             while at > 0 and at < length and data[begin + at] & 0xC0 == 0x80:
                 at -= 1
@@ -192,7 +194,7 @@ def scan_machine(
         known = at
         previous = t
         if state == DEAD:
-            t = after_prefix(data, starts, t, end, at)
+            t = after_prefix(data, starts, t, end, skipped + at)
             continue
         if accepting[state]:
             found[total] = t
@@ -266,7 +268,8 @@ def scan_similar(
     end: int,
     skipped: int,
     signatures: U64Array,
-    lengths: U32Array,
+    numbers: U32Array,
+    bounds: I64Array,
     signature: int,
     word: I64Array,
     most: int,
@@ -274,11 +277,13 @@ def scan_similar(
     found: I64Array,
     edits: I64Array,
 ) -> int:
-    """Terms within `most` edits of the whole word, into `found` and `edits`; returns their count.
+    """Terms first <= t < end within `most` edits of the whole word, into `found` and `edits` (no order) as far as these have room;
+    returns their count.
 
-    Terms are compared without their first `skipped` bytes, which they share with the query; `word` is the query's rest,
-    `signature` of the whole. An edit changes at most two bits of a signature and one character in length, so most terms
-    are passed over by one word each.
+    Terms are numbered by length: those of n characters are numbers[bounds[n]:bounds[n + 1]], with their `signatures` beside. Terms
+    are compared without their first `skipped` bytes, which they share with the query; `word` is the query's rest, `signature` of
+    the whole. An edit changes at most two bits of a signature and one character in length, so most terms are not looked at, and
+    most of the others passed over by one word each.
     """
     characters = np.empty(CHARACTERS_MAX, np.int64)
     rows = np.empty(3 * (word.shape[0] + 1), np.int64)
@@ -286,12 +291,17 @@ def scan_similar(
     size = word.shape[0]
     for i in range(skipped):  # characters of the shared beginning
         size += data[starts[first] + i] & 0xC0 != 0x80
-    for t in range(first, end):
-        if bit_count64(signatures[t] ^ np.uint64(signature)) > 2 * most or abs(np.int64(lengths[t]) - size) > most:
+    longest = bounds.shape[0] - 1
+    for i in range(bounds[min(max(size - most, 0), longest)], bounds[min(size + most + 1, longest)]):
+        if bit_count64(signatures[i] ^ np.uint64(signature)) > 2 * most:
+            continue
+        t = np.int64(numbers[i])
+        if t < first or t >= end:
             continue
         distance = edits_between(data, starts[t] + skipped, starts[t + 1], word, most, swaps, characters, rows)
         if distance <= most:
-            found[total] = t
-            edits[total] = distance
+            if total < found.shape[0]:
+                found[total] = t
+                edits[total] = distance
             total += 1
     return total

@@ -1,5 +1,9 @@
-"""Lucene's regular expressions as deterministic machines over classes of characters; bounded in length, states and effort."""
+"""Lucene's regular expressions as deterministic machines over classes of characters; bounded in length, states and effort.
 
+The characters with which an expression plainly begins are left out of its machine: they are where the scan of a dictionary begins.
+"""
+
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field as attribute
@@ -21,6 +25,7 @@ I64 = NDArray[np.int64]
 STATES_MAX: Final = 10_000
 TABLE_MAX: Final = 4_000_000  # states * classes
 MACHINES_KEPT: Final = 64
+_ASCII: Final = np.arange(128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,13 @@ class Machine:
     ascii_classes: I64 = attribute(compare=False, repr=False)
     table: NDArray[np.uint32] = attribute(compare=False, repr=False)
     accepting: NDArray[np.uint8] = attribute(compare=False, repr=False)
+    head: bytes = attribute(compare=False)  # stands before what the machine reads
     prefix: bytes = attribute(compare=False)
 
     def matches(self, term: bytes) -> bool:
         """Whether a term fits."""
+        if not term.startswith(self.head):
+            return False
         data = np.frombuffer(term + bytes(16), np.uint8)
         one = Terms(data, np.array([0, len(term)], np.int64))
         return len(self._scan(one, 0, 1)) == 1
@@ -50,8 +58,9 @@ class Machine:
     def _scan(self, terms: Terms, first: int, end: int) -> I64:
         found = np.empty(end - first, np.int64)
         count = scan_machine(
-            terms.data, terms.starts, first, end, self.edges, self.ascii_classes, self.table, self.accepting, found
-        )
+            terms.data, terms.starts, first, end, len(self.head), self.edges, self.ascii_classes, self.table,
+            self.accepting, found,
+        )  # fmt: skip
         return found[:count]
 
 
@@ -77,25 +86,40 @@ def machine_of(
 
 @lru_cache(MACHINES_KEPT)
 def _machine(source: str, operators: frozenset[str], folded: bool, states_max: int) -> Machine:
-    tree = Reader(source, operators, folded).whole()
+    head, tree = _beheaded(Reader(source, operators, folded).whole())
     points = {0}
     for low, high in _ranges(tree):
         points |= {low, high + 1}
-    edges = np.array(sorted(points - {CODE_POINT_MAX + 1}), np.int64)
+    edges = sorted(points - {CODE_POINT_MAX + 1})
     algebra = Algebra(len(edges))
     table, accepting = _determinize(algebra, _translated(tree, algebra, edges), len(edges), states_max)
-    ascii_classes = np.searchsorted(edges, np.arange(128), side="right") - 1
-    prefix = _prefix_of(table, accepting, edges)
     return Machine(
         source,
         operators,
         folded,
-        frozen(edges),
-        frozen(ascii_classes),
-        frozen(table.ravel()),
-        frozen(accepting),
-        prefix,
+        frozen(np.array(edges, np.int64)),
+        frozen(np.searchsorted(np.array(edges), _ASCII, side="right") - 1),
+        frozen(np.array(table, np.uint32).ravel()),
+        frozen(np.array(accepting, np.uint8)),
+        head,
+        head + _prefix_of(table, accepting, edges),
     )
+
+
+def _beheaded(tree: Tree) -> tuple[bytes, Tree]:
+    """The characters that a sequence begins with, and the rest of it."""
+    if tree[0] != "sequence":
+        return b"", tree
+    parts, count, text = tree[1], 0, ""
+    while count < len(parts):
+        part = parts[count]
+        if part[0] != "characters" or len(part[1]) != 1 or part[1][0][0] != part[1][0][1]:
+            break
+        if 0xD800 <= part[1][0][0] <= 0xDFFF:  # half of a pair, which no term has
+            break
+        text += chr(part[1][0][0])
+        count += 1
+    return text.encode(), ("sequence", parts[count:])
 
 
 def _ranges(tree: Tree) -> Iterator[tuple[int, int]]:
@@ -108,13 +132,12 @@ def _ranges(tree: Tree) -> Iterator[tuple[int, int]]:
         yield from _ranges(tree[1])
 
 
-def _translated(tree: Tree, algebra: Algebra, edges: I64) -> Expression:
+def _translated(tree: Tree, algebra: Algebra, edges: list[int]) -> Expression:
     match tree[0]:
         case "characters":
             bits = 0
             for low, high in tree[1]:
-                first, end = np.searchsorted(edges, [low, high + 1]).tolist()
-                bits |= (1 << end) - (1 << first)
+                bits |= (1 << bisect_left(edges, high + 1)) - (1 << bisect_left(edges, low))
             return algebra.characters(bits)
         case "sequence":
             return algebra.sequence([_translated(p, algebra, edges) for p in tree[1]])
@@ -130,34 +153,28 @@ def _translated(tree: Tree, algebra: Algebra, edges: I64) -> Expression:
 
 def _determinize(
     algebra: Algebra, start: Expression, classes: int, states_max: int
-) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """table uint32[states, classes] and which states accept; state 0 is the dead one, 1 the first."""
-    numbers = {algebra.nothing: 0}
-    states = [algebra.nothing]
-    rows: list[dict[int, int]] = [{}]
+) -> tuple[list[list[int]], list[bool]]:
+    """The next state by state and class, and which states accept; state 0 is the dead one, 1 the first."""
+    dead = [0] * classes
     if start is algebra.nothing:  # the first state must be another than the dead one
-        return np.zeros((2, classes), np.uint32), np.zeros(2, np.uint8)
-    numbers[start] = 1
-    states.append(start)
-    at = 1
-    while at < len(states):
-        row = {}
-        for bits in algebra.kinds(states[at]):
-            after = algebra.derive(states[at], bits & -bits)
-            if after not in numbers:
-                numbers[after] = len(states)
+        return [dead, dead], [False, False]
+    numbers = {algebra.nothing: 0, start: 1}
+    states, table = [algebra.nothing, start], [dead]
+    while len(table) < len(states):
+        state, row = states[len(table)], list(dead)
+        for bits in algebra.kinds(state):
+            after = algebra.derive(state, bits & -bits)
+            number = numbers.get(after)
+            if number is None:
+                number = numbers[after] = len(states)
                 states.append(after)
                 if len(states) > states_max or len(states) * classes > TABLE_MAX:
                     raise too_complex(states_max)
-            row[bits] = numbers[after]
-        rows.append(row)
-        at += 1
-    table = np.zeros((len(states), classes), np.uint32)
-    for state, row in enumerate(rows):
-        for bits, number in row.items():
             if number:
-                table[state, _bits_set(bits)] = number
-    return table, np.array([s.nullable for s in states], np.uint8)
+                for one in _bits_set(bits):
+                    row[one] = number
+        table.append(row)
+    return table, [state.nullable for state in states]
 
 
 def _bits_set(bits: int) -> list[int]:
@@ -169,14 +186,14 @@ def _bits_set(bits: int) -> list[int]:
     return found
 
 
-def _prefix_of(table: NDArray[np.uint32], accepting: NDArray[np.uint8], edges: I64) -> bytes:
+def _prefix_of(table: list[list[int]], accepting: list[bool], edges: list[int]) -> bytes:
     """The characters with which every string that is accepted begins."""
     prefix, state, seen = "", 1, {1}
     while not accepting[state]:
-        ways = np.flatnonzero(table[state])
+        ways = [kind for kind, after in enumerate(table[state]) if after]
         if len(ways) != 1 or ways[0] + 1 >= len(edges) or edges[ways[0] + 1] - edges[ways[0]] != 1:
             break
-        state = int(table[state, ways[0]])
+        state = table[state][ways[0]]
         if state in seen:
             break
         seen.add(state)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from schemas.errors import illegal_argument, invalid
 
 I64 = NDArray[np.int64]
 EDITS_MAX: Final = 2
+ROOM: Final = 1024  # similar terms that are expected at most
 _AUTO: Final = re.compile(r"auto(?::(.*),(.*))?", re.IGNORECASE)
 
 
@@ -50,17 +52,21 @@ def _fixed(fuzziness: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What ``scan_similar`` needs to know of a dictionary beforehand."""
+    """What ``scan_similar`` needs to know of a dictionary beforehand: its terms by length."""
 
     signatures: NDArray[np.uint64]
-    lengths: NDArray[np.uint32]
+    numbers: NDArray[np.uint32]
+    bounds: I64
 
     @classmethod
     def of(cls, terms: Terms) -> "Signed":
         """Computed once per segment and field."""
         signatures, lengths = np.empty(terms.count, np.uint64), np.empty(terms.count, np.uint32)
         sign_terms(terms.data, terms.starts, signatures, lengths)
-        return cls(frozen(signatures), frozen(lengths))
+        order = np.argsort(lengths, kind="stable")
+        longest = int(lengths.max(initial=0))
+        bounds = np.searchsorted(lengths[order], np.arange(longest + 2))
+        return cls(frozen(signatures[order]), frozen(order.astype(np.uint32)), frozen(bounds.astype(np.int64)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +77,41 @@ class Word:
     edits: int
     prefix_length: int = 0
     transpositions: bool = True
+    _prefix: bytes = attribute(init=False, compare=False, repr=False)
+    _rest: I64 = attribute(init=False, compare=False, repr=False)
+    _signature: int = attribute(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        text = self.term.decode(errors="replace")
+        signature = 0
+        for character in text:
+            signature |= 1 << (ord(character) & 63)
+        rest = np.array([ord(c) for c in text[self.prefix_length :]], np.int64)
+        object.__setattr__(self, "_prefix", text[: self.prefix_length].encode())
+        object.__setattr__(self, "_rest", rest)
+        object.__setattr__(self, "_signature", np.uint64(signature))
 
     def scan(self, terms: Terms, signed: Signed) -> tuple[I64, I64]:
         """(term numbers, edits) of the similar terms of a dictionary, in its order."""
-        prefix, rest = self._split()
-        first, end = terms.prefix_range(prefix)
+        prefix, rest = self._prefix, self._rest
+        first, end = terms.prefix_range(prefix) if prefix else (0, terms.count)
         if first >= end:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        found, edits = np.empty(end - first, np.int64), np.empty(end - first, np.int64)
-        signature = 0
-        for character in self.term.decode(errors="replace"):
-            signature |= 1 << (ord(character) & 63)
-        count = scan_similar(
-            terms.data, terms.starts, first, end, len(prefix), signed.signatures, signed.lengths, np.uint64(signature),  # type: ignore[arg-type]
-            rest, self.edits, self.transpositions, found, edits,
-        )  # fmt: skip
-        return found[:count].copy(), edits[:count].copy()
-
-    def _split(self) -> tuple[bytes, I64]:
-        text = self.term.decode(errors="replace")
-        prefix = text[: self.prefix_length]
-        return prefix.encode(), np.array([ord(c) for c in text[self.prefix_length :]], np.int64)
+        room = ROOM
+        while True:
+            found, edits = np.empty(room, np.int64), np.empty(room, np.int64)
+            count = scan_similar(
+                terms.data, terms.starts, first, end, len(prefix), signed.signatures, signed.numbers, signed.bounds,
+                self._signature, rest, self.edits, self.transpositions, found, edits,
+            )  # fmt: skip
+            if count <= room:
+                order = np.argsort(found[:count])
+                return found[order], edits[order]
+            room = count
 
     def distance(self, term: bytes) -> int | None:
         """Edits to a term; None: too many."""
-        prefix, rest = self._split()
+        prefix, rest = self._prefix, self._rest
         if not term.startswith(prefix):
             return None
         data = np.frombuffer(term + b"\0", np.uint8)

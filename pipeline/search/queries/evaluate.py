@@ -19,7 +19,7 @@ from pipeline.search.kernels.score_kernels import (
     score_term,
     union_scores,
 )
-from pipeline.search.kernels.view_kernels import FOUND, list_phrase
+from pipeline.search.kernels.view_kernels import FOUND, GUIDE_STEP, list_phrase
 from pipeline.search.patterns.similar import Signed, Word
 from pipeline.search.queries.filters import select_leaf
 from pipeline.search.queries.phrases import match_slots
@@ -50,6 +50,8 @@ from pipeline.search.queries.selection import (
 from pipeline.search.queries.tables import FieldTable
 from pipeline.search.values import FALSE, TRUE
 from pipeline.segments.columns.postings import Postings
+from pipeline.segments.columns.term_kernels import guide_words
+from pipeline.segments.columns.terms import Terms
 from pipeline.segments.view import SegmentView
 from schemas.mapping import FieldType
 from schemas.results import FieldStatistics
@@ -84,6 +86,31 @@ class SegmentQueries:
         self._segment = view.reader.meta.id
         self.columns = Columns(view.reader, cache)
         self._tables: dict[str, FieldTable] = {}
+        self._inverted: dict[str, tuple[Terms | None, Postings | None]] = {}
+
+    def terms(self, path: str) -> Terms | None:
+        """The dictionary of a field."""
+        return self._of(path)[0]
+
+    def postings(self, path: str) -> Postings | None:
+        """The postings of a field."""
+        return self._of(path)[1]
+
+    def _of(self, path: str) -> tuple[Terms | None, Postings | None]:
+        found = self._inverted.get(path)
+        if found is None:
+            found = self._inverted[path] = self.reader.terms(path), self.reader.postings(path)
+        return found
+
+    def guide(self, path: str, terms: Terms) -> NDArray[np.uint64]:
+        """The guide to a dictionary: see ``term_kernels.guide_words``."""
+
+        def look() -> NDArray[np.uint64]:
+            words = np.empty(-(-terms.count // GUIDE_STEP), np.uint64)
+            guide_words(terms.data, terms.starts, GUIDE_STEP, words)
+            return words
+
+        return self.columns.kept(("guide", path), terms.count // 4, look)
 
     def table(self, path: str) -> FieldTable:
         """A field's table of this segment alone."""
@@ -230,7 +257,7 @@ class SegmentQueries:
 
     def postings_of(self, path: str, term: bytes) -> tuple[Postings, int, int, int] | None:
         """(postings of the field, first block, end block, df) of a term of a text, keyword or ip field."""
-        terms, postings = self.reader.terms(path), self.reader.postings(path)
+        terms, postings = self._of(path)
         number = -1 if terms is None else terms.lookup(term)
         if number < 0 or postings is None:
             return None
@@ -345,7 +372,7 @@ class SegmentQueries:
 
     def similar_terms(self, path: str, word: Word) -> list[tuple[bytes, int, int]]:
         """(term, edits, live documents) of the terms that are like a word."""
-        terms, postings = self.reader.terms(path), self.reader.postings(path)
+        terms, postings = self._of(path)
         if terms is None or postings is None:
             return []
         key = (self._segment, "signed", path)
@@ -359,7 +386,7 @@ class SegmentQueries:
 
     def terms_with_prefix(self, path: str, prefix: bytes, most: int) -> list[bytes]:
         """The first terms that begin so, in order; dead documents' too."""
-        terms = self.reader.terms(path)
+        terms = self.terms(path)
         if terms is None:
             return []
         first, end = terms.prefix_range(prefix)

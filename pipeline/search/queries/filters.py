@@ -29,10 +29,12 @@ from pipeline.search.queries.plan import (
 from pipeline.search.queries.selection import Selection, nothing
 from pipeline.search.values import TRUE
 from pipeline.segments.columns.postings import Postings
+from pipeline.segments.columns.terms import Terms
 from pipeline.segments.reader import SegmentReader
 from schemas.mapping import FieldType
 from schemas.records import ByteColumn
 
+TermsPlan = TermSet | TermSpan | TermPrefix | TermPattern
 NO_STARTS: Final = frozen(np.empty(0, np.int64))
 _INT64: Final = np.iinfo(np.int64)
 
@@ -90,35 +92,27 @@ def _indexed(reader: SegmentReader, path: str) -> Postings:
     return postings
 
 
-def _term_set(reader: SegmentReader, plan: TermSet) -> Selection:
+def _of_terms(reader: SegmentReader, plan: TermsPlan) -> Selection:
     terms = reader.terms(plan.field)
-    if terms is None:
-        return nothing(reader.meta.documents)
-    numbers = terms.lookup_many(ByteColumn.of(plan.terms))
-    return _union(reader, plan.field, numbers[numbers >= 0])
+    return nothing(reader.meta.documents) if terms is None else _union(reader, plan.field, numbers_of(terms, plan))
 
 
-def _term_span(reader: SegmentReader, plan: TermSpan) -> Selection:
-    terms = reader.terms(plan.field)
-    if terms is None:
-        return nothing(reader.meta.documents)
-    first, end = terms.range(plan.low, plan.high, include_low=not plan.low_open, include_high=not plan.high_open)
-    return _union(reader, plan.field, np.arange(first, max(first, end), dtype=np.int64))
-
-
-def _term_prefix(reader: SegmentReader, plan: TermPrefix) -> Selection:
-    terms = reader.terms(plan.field)
-    if terms is None:
-        return nothing(reader.meta.documents)
-    first, end = terms.prefix_range(plan.prefix)
-    return _union(reader, plan.field, np.arange(first, max(first, end), dtype=np.int64))
-
-
-def _term_pattern(reader: SegmentReader, plan: TermPattern) -> Selection:
-    terms = reader.terms(plan.field)
-    if terms is None:
-        return nothing(reader.meta.documents)
-    return _union(reader, plan.field, plan.matcher.numbers(terms))
+def numbers_of(terms: Terms, plan: TermsPlan) -> NDArray[np.int64]:
+    """int64[n]: the terms of a dictionary that the plan selects."""
+    match plan:
+        case TermSet():
+            numbers = terms.lookup_many(ByteColumn.of(plan.terms))
+            return numbers[numbers >= 0]
+        case TermPattern():
+            return plan.matcher.numbers(terms)
+        case TermPrefix():
+            low, high = terms.prefix_range(plan.prefix)
+            return np.arange(low, max(low, high), dtype=np.int64)
+        case TermSpan():
+            first, end = terms.range(
+                plan.low, plan.high, include_low=not plan.low_open, include_high=not plan.high_open
+            )
+            return np.arange(first, end, dtype=np.int64)
 
 
 def _span(reader: SegmentReader, plan: NumberSpan) -> Selection:
@@ -200,10 +194,10 @@ _LEAVES: Final[Mapping[type[Plan], Callable[[SegmentReader, Any], Selection]]] =
     Nothing: _nothing,
     Everything: _everything,
     TermScore: _term,
-    TermSet: _term_set,
-    TermSpan: _term_span,
-    TermPrefix: _term_prefix,
-    TermPattern: _term_pattern,
+    TermSet: _of_terms,
+    TermSpan: _of_terms,
+    TermPrefix: _of_terms,
+    TermPattern: _of_terms,
     NumberSpan: _span,
     NumberSet: _number_set,
     HasValue: _has_value,

@@ -60,7 +60,7 @@ class FieldTable:
                 self._fill(place, segment)
 
     def _fill(self, place: int, segment: "SegmentQueries") -> None:
-        terms, postings = segment.reader.terms(self.path), segment.reader.postings(self.path)
+        terms, postings = segment.terms(self.path), segment.postings(self.path)
         if terms is None or postings is None:
             return
         arrays: dict[int, NDArray[Any]] = {
@@ -70,6 +70,7 @@ class FieldTable:
             columns.TERMS: terms.data, columns.TERM_STARTS: terms.starts,
             columns.BLOCK_TERM: postings.block_term, columns.FREQUENCY: postings.df,
         }  # fmt: skip
+        arrays[columns.GUIDE] = guide = segment.guide(self.path, terms)
         if segment.view.dead:
             arrays[columns.ALIVE] = segment.view.alive
             self._dirty.append((place, segment))
@@ -79,6 +80,7 @@ class FieldTable:
             row[column] = address(array)
         row[columns.DATA_SIZE], row[columns.BLOCKS] = len(postings.data), len(postings.block_last)
         row[columns.TERM_BYTES], row[columns.TERM_COUNT] = len(terms.data), terms.count
+        row[columns.GUIDE_SIZE] = len(guide)
         row[columns.DOCUMENTS], row[columns.NUMBER] = segment.size, segment.number
         self._kept.append(arrays)
 

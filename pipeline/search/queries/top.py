@@ -13,13 +13,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.analysis.scratch import frozen
+from pipeline.search.kernels.first_kernels import first_of_terms
 from pipeline.search.kernels.heap_kernels import finish, push_scores
 from pipeline.search.kernels.view_kernels import ALL, ANY, PHRASE, top_of_view
 from pipeline.search.queries.evaluate import SegmentQueries, TermWeights
+from pipeline.search.queries.filters import TermsPlan, numbers_of
 from pipeline.search.queries.limits import Limits
 from pipeline.search.queries.plan import Combine, PhraseScore, Plan, TermScore
 from pipeline.search.queries.selection import Matches
-from pipeline.search.queries.tables import FieldTable
+from pipeline.search.queries.tables import FieldTable, Tables
 from schemas.mapping import INVERTED_TYPES, FieldType, IndexMapping
 from schemas.results import RowHit
 
@@ -168,6 +170,26 @@ class TopSearch:
         heap.finished = True
         del limited  # until here, as its rows hold addresses
         return hits if wanted else 0
+
+
+def first_rows(plan: TermsPlan, score: float, tables: Tables, heap: Heap, wanted: int) -> int:
+    """Fill the heap with the first live documents that the plan selects, all of one score, in segments whose rows come in the order
+    of their offsets; returns how many there are, as ``TopSearch.run`` does.
+    """
+    table, hits = tables.field(plan.field), 0
+    for place, segment in enumerate(tables.segments):
+        room = len(heap.scores) - heap.size
+        if not room and hits >= wanted:
+            break
+        terms = segment.terms(plan.field)
+        if terms is None:
+            continue
+        documents = np.empty(room, np.uint32)
+        count, found = first_of_terms(table.rows[place], numbers_of(terms, plan), wanted - hits, documents)
+        hits += found
+        documents = documents[:count]
+        heap.push(segment, Matches(documents, np.full(count, score, np.float32)))
+    return hits
 
 
 def exhaustive(parts: Iterable[tuple[SegmentQueries, Matches]], heap: Heap) -> int:

@@ -126,8 +126,15 @@ def groups_of_equals(order: I64Array, data: U8Array, begins: I64Array, ends: I64
 @kernel
 def lower_bound(data: U8Array, starts: I64Array, targets: U8Array, begin: int, length: int) -> int:
     """How many of the sorted strings are less than targets[begin:begin + length]. Both arrays are padded."""
+    return bound_between(data, starts, targets, begin, length, np.int64(0), np.int64(starts.shape[0] - 1))
+
+
+@kernel
+def bound_between(
+    data: U8Array, starts: I64Array, targets: U8Array, begin: int, length: int, low: int, high: int
+) -> int:
+    """The same, where it is known to lie in [low, high]."""
     base, target = address_of(data), address_of(targets)
-    low, high = np.int64(0), np.int64(starts.shape[0] - 1)
     while low < high:
         middle = (low + high) >> 1
         at = starts[middle]
@@ -136,6 +143,40 @@ def lower_bound(data: U8Array, starts: I64Array, targets: U8Array, begin: int, l
         else:
             high = middle
     return low
+
+
+@kernel
+def guide_words(data: U8Array, starts: I64Array, step: int, words: U64Array) -> None:
+    """The first eight bytes of every `step`-th of the sorted strings: a guide to them that is small enough to stay near."""
+    base = address_of(data)
+    for i in range(words.shape[0]):
+        at = starts[i * step]
+        words[i] = word_at(base, at, starts[i * step + 1] - at)
+
+
+@kernel
+def guided_bound(
+    data: U8Array, starts: I64Array, targets: U8Array, begin: int, length: int, step: int, words: U64Array
+) -> int:
+    """``lower_bound`` with the words of ``guide_words``."""
+    word = word_at(address_of(targets), begin, length)
+    low, high = np.int64(0), np.int64(words.shape[0])
+    while low < high:
+        middle = (low + high) >> 1
+        if words[middle] < word:
+            low = middle + 1
+        else:
+            high = middle
+    after = low
+    high = np.int64(words.shape[0])
+    while after < high:
+        middle = (after + high) >> 1
+        if words[middle] <= word:
+            after = middle + 1
+        else:
+            high = middle
+    count = np.int64(starts.shape[0] - 1)
+    return bound_between(data, starts, targets, begin, length, max(0, (low - 1) * step + 1), min(after * step, count))
 
 
 @kernel

@@ -54,6 +54,9 @@ def test_complement_and_intersection(one: str, other: str, word: str) -> None:
         (r"\d+\w", "12_", "a1"),
         ("", "", "a"),
         ("a{3}", "aaa", "aa"),
+        ("ab?c", "ac", "ab"),
+        ("\u00e9\u4e2d.", "\u00e9\u4e2dx", "\u00e9x"),
+        ("x\ud800|y", "y", "x?"),
     ],
 )
 def test_syntax(expression: str, fits: str, not_: str) -> None:

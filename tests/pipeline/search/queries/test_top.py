@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from pipeline.json_columns.columns import BytesValues, NumberValues
 from pipeline.search.cache import SearchCache
+from pipeline.search.kernels.first_kernels import insert
+from pipeline.search.patterns.globs import glob_of
 from pipeline.search.queries.evaluate import SegmentQueries
+from pipeline.search.queries.filters import TermsPlan
 from pipeline.search.queries.limits import Limits
 from pipeline.search.queries.plan import (
     Combine,
@@ -20,11 +23,15 @@ from pipeline.search.queries.plan import (
     NumberSpan,
     PhraseScore,
     Plan,
+    TermPattern,
+    TermPrefix,
     TermScore,
+    TermSet,
+    TermSpan,
     survey,
 )
 from pipeline.search.queries.tables import Tables
-from pipeline.search.queries.top import Heap, TopSearch, in_order, shape_of
+from pipeline.search.queries.top import Heap, TopSearch, first_rows, in_order, shape_of
 from pipeline.search.statistics import Scales, Weights, gather
 from pipeline.segments.build import build_segment
 from pipeline.segments.reader import SegmentReader
@@ -274,3 +281,38 @@ def test_the_best_within_filters(
         scores = np.where(passing(large, one), np.float32(-1), scores)
     around = Combine(must=(plan,), filter=tuple(map(filter_of, must)), must_not=tuple(map(filter_of, must_not)))
     check(large, around, scores, k, count)
+
+
+SELECTED = [
+    TermPrefix("t", b"w"), TermPrefix("t", b"w1"), TermPrefix("t", b"x"), TermSet("t", (b"w9", b"w8", b"none")),
+    TermSet("t", (b"w0", b"w7")), TermSpan("t", b"w6", b"w8", high_open=True), TermPattern("t", glob_of("*7")),
+    TermPrefix("k", b"k7"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("plan", SELECTED, ids=repr)
+@settings(max_examples=12)
+@given(k=st.sampled_from([0, 1, 10, 300, 5000]), count=wanted)
+def test_the_first_of_terms(large: World, plan: TermsPlan, k: int, count: int) -> None:
+    """The first live documents that a set of terms selects, and how many there are, as its masks say."""
+    listed, ordered = in_order(large.segments)
+    if not ordered:
+        return
+    starts = np.cumsum([0, *SIZES])
+    rows = [starts[s.number] + s.select(plan).both(s.alive).as_documents().astype(np.int64) for s in listed]
+    offsets = large.offsets[np.concatenate(rows)].tolist()
+    heap = Heap(k)
+    total = first_rows(plan, 2.5, Tables(listed), heap, count)
+    hits = heap.hits()
+    assert [h.offset for h in hits] == offsets[:k]
+    assert {h.score for h in hits} <= {2.5}
+    assert total == len(offsets) if len(offsets) < count else total >= count
+
+
+@given(st.lists(st.integers(0, 40)), st.integers(1, 12))
+def test_the_least_documents(documents: list[int], k: int) -> None:
+    """Inserted one by one: the k least, each once, in order."""
+    least, count = np.zeros(k, np.uint32), 0
+    for document in documents:
+        count = insert(least, count, document)
+    assert least[:count].tolist() == sorted(set(documents))[:k]

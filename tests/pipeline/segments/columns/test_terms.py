@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from pipeline.analysis.columns import intern_column
 from pipeline.analysis.scratch import Scratch
 from pipeline.segments.columns.merge_inverted import merge_dictionaries
+from pipeline.segments.columns.term_kernels import guide_words, guided_bound
 from pipeline.segments.columns.terms import Terms, gather, order_of_terms
+from schemas.limits import READABLE_PAD_BYTES
 from schemas.records import ByteColumn
 
 _piece = st.sampled_from([b"", b"\0", b"a", b"\xff", b"abcdefg", b"12345678"])
@@ -44,6 +46,17 @@ def test_terms_are_found(values: list[bytes], wanted: list[bytes]) -> None:
     expected = [known.index(w) if w in known else -1 for w in wanted]
     assert [terms.lookup(w) for w in wanted] == expected
     assert terms.lookup_many(ByteColumn.of(wanted)).tolist() == expected
+
+
+@given(strings, strings, st.integers(1, 5))
+def test_a_guide_changes_nothing(values: list[bytes], wanted: list[bytes], step: int) -> None:
+    """Bisection between the words of a guide ends where bisection of the whole dictionary does."""
+    terms, known = terms_of(values), sorted(set(values))
+    words = np.empty(-(-terms.count // step), np.uint64)
+    guide_words(terms.data, terms.starts, step, words)
+    for one in [*wanted, *values[:5]]:
+        text = np.frombuffer(one + bytes(READABLE_PAD_BYTES), np.uint8)
+        assert guided_bound(terms.data, terms.starts, text, 0, len(one), step, words) == bisect_left(known, one)
 
 
 @given(strings, _piece | st.binary(max_size=3), st.none() | st.binary(max_size=3), st.booleans(), st.booleans())
