@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.commands import Proposal
 from pipeline.catalog.names import CONTROL_TOPIC
 from pipeline.catalog.state import CatalogState, IndexState
 from pipeline.ingest.backpressure import InFlight
@@ -279,6 +280,7 @@ class Node:
             bind=lambda fields, offset: self.catalog.bind(uuid, fields, partition, offset),
             at_version=lambda version: self.catalog.mapping_at(uuid, version),
             refused=lambda: self.catalog.refused(uuid, partition),
+            refuse=lambda found: self.catalog.refuse(uuid, partition, [Proposal(o, fields) for o, fields in found]),
             shown=partial(self._as_it_was, uuid) if self.past else lambda mapping, _version: mapping,
         )
 

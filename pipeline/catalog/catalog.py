@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.catalog.commands import AddFields, Command, decode, encode
+from pipeline.catalog.commands import AddFields, Command, Proposal, RefuseFields, decode, encode
 from pipeline.catalog.fold import Outcome, fold
 from pipeline.catalog.names import CONTROL_TOPIC
 from pipeline.catalog.state import CatalogState, IndexState, Refusal
@@ -123,6 +123,17 @@ class Catalog:
         if known is None:
             raise unavailable("index_deleted", "the index was deleted")
         return replace(known.mapping, fields=known.born)
+
+    def refuse(self, uuid: str, partition: int, proposals: Sequence[Proposal], timeout_s: float = 30.0) -> None:
+        """Let proposals that follow a refused one be refused at once, up to the first that need not be; ``refused`` tells which were.
+        Raises UNAVAILABLE where the index is gone or the control log is away.
+        """
+        try:
+            self.propose(RefuseFields(uuid, partition, proposals), timeout_s)
+        except SedimentError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            raise unavailable("index_deleted", "the index was deleted") from error
 
     def propose(self, command: Command, timeout_s: float = 30.0) -> IndexState | None:
         """Append a command, wait for its outcome, and return the index after it; raises what refused it."""

@@ -58,6 +58,23 @@ class AddFields:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """New fields of the record at an offset: path -> REST definition."""
+
+    offset: int
+    fields: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseFields:
+    """Proposals of one partition, by offset, that follow a refused one: they are refused up to the first that need not be."""
+
+    uuid: str
+    partition: int
+    proposals: Sequence[Proposal]
+
+
+@dataclass(frozen=True, slots=True)
 class AliasAction:
     """``add`` or ``remove`` an alias of an index, or ``remove_index``. ``body`` is the REST form of what is added."""
 
@@ -105,7 +122,7 @@ class PutClusterSettings:
     settings: Mapping[str, str | None]
 
 
-IndexCommand = CreateIndex | DeleteIndex | PutMapping | PutSettings | AddFields | SetClosed
+IndexCommand = CreateIndex | DeleteIndex | PutMapping | PutSettings | AddFields | RefuseFields | SetClosed
 Command = IndexCommand | ChangeAliases | PutTemplate | RemoveTemplate | PutClusterSettings
 _KINDS: Mapping[str, type[Command]] = {
     "create_index": CreateIndex,
@@ -113,6 +130,7 @@ _KINDS: Mapping[str, type[Command]] = {
     "put_mapping": PutMapping,
     "put_settings": PutSettings,
     "add_fields": AddFields,
+    "refuse_fields": RefuseFields,
     "change_aliases": ChangeAliases,
     "set_closed": SetClosed,
     "put_template": PutTemplate,

@@ -21,6 +21,7 @@ from pipeline.catalog.commands import (
     PutMapping,
     PutSettings,
     PutTemplate,
+    RefuseFields,
     RemoveTemplate,
     SetClosed,
 )
@@ -69,8 +70,8 @@ def _apply_to_index(state: CatalogState, command: IndexCommand, timestamp_ms: in
             return _put_mapping(state, command)
         case PutSettings():
             return _put_settings(state, command)
-        case AddFields():
-            return _add_fields(state, command)
+        case AddFields() | RefuseFields():
+            return _add_fields(state, command) if isinstance(command, AddFields) else _refuse_fields(state, command)
         case SetClosed():
             return _set_closed(state, command)
         case _:
@@ -192,11 +193,9 @@ def _add_fields(state: CatalogState, command: AddFields) -> tuple[CatalogState, 
     refused = state.refused.get((index.uuid, command.partition), {}).get(command.offset)
     if refused is not None:
         raise invalid(refused.code, refused.reason)
-    added = _unknown_fields(index, command.fields)
+    added = _added_fields(index, command.fields)
     if not added:
         return state, index
-    if len(index.mapping.fields) + len(added) > fields_max(index.settings):
-        raise invalid("illegal_argument", f"Limit of total fields [{fields_max(index.settings)}] has been exceeded")
     changed = replace(
         index,
         mapping=index.mapping.with_fields(added),
@@ -205,6 +204,36 @@ def _add_fields(state: CatalogState, command: AddFields) -> tuple[CatalogState, 
         found_at={**index.found_at, **dict.fromkeys(added, (command.partition, command.offset))},
     )
     return replace(state, indices={**state.indices, index.name: changed}), changed
+
+
+def _added_fields(index: IndexState, proposed: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:
+    """What a proposal adds. Raises INVALID where it is refused: it contradicts the mapping, or goes beyond the limit of fields."""
+    added = _unknown_fields(index, proposed)
+    if added and len(index.mapping.fields) + len(added) > fields_max(index.settings):
+        raise invalid("illegal_argument", f"Limit of total fields [{fields_max(index.settings)}] has been exceeded")
+    return added
+
+
+def _refuse_fields(state: CatalogState, command: RefuseFields) -> tuple[CatalogState, Outcome]:
+    """Each proposal comes to what it would come to by itself: since none is accepted, none changes what the next one meets."""
+    index = index_by_uuid(state, command.uuid)
+    key = (command.uuid, command.partition)
+    known = state.refused.get(key, {})
+    found: dict[int, Refusal] = {}
+    for one in command.proposals:
+        if one.offset in known:
+            continue
+        try:
+            _added_fields(index, one.fields)
+        except SedimentError as refused:
+            if refused.kind is not ErrorKind.INVALID:
+                raise
+            found[one.offset] = Refusal(refused.code, refused.message)
+        else:
+            break
+    if not found:
+        return state, index
+    return replace(state, refused={**state.refused, key: {**known, **found}}), index
 
 
 def _unknown_fields(index: IndexState, proposed: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:

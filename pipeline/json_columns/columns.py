@@ -4,7 +4,7 @@ Rows are numbers of the documents in the batch, ascending; a row may occur sever
 all (the field is absent or null).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,9 +65,11 @@ class Extracted:
     """All fields of a batch. Rows in ``rejects`` have no values in ``columns`` that anyone may rely on.
 
     ``new_fields``: unknown paths with a value in a row that is not rejected, ordered by (row, position); only where the
-    mapping's dynamic setting there is ``true``. The caller gets their mapping decided and extracts again.
+    mapping's dynamic setting there is ``true``. The caller gets their mapping decided and extracts again. ``proposals``: the same of
+    every such row, not only of the first that has a path.
     """
 
     columns: Mapping[str, Values]
     rejects: Sequence[Reject]
     new_fields: Sequence[NewField] = field(default_factory=tuple)
+    proposals: Callable[[], Sequence[NewField]] = field(default=tuple, compare=False, repr=False)

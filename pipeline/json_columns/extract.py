@@ -58,7 +58,8 @@ def extract(tape: Tape, mapping: IndexMapping) -> Extracted:
                 pass  # such places have no group
     candidates = infer(tape, mapping, unknown, problems)
     rejects = _merge(tape.errors, problems.rejects(tape))
-    return Extracted(columns, rejects, candidates.without({one.row for one in rejects}))
+    rejected = {one.row for one in rejects}
+    return Extracted(columns, rejects, candidates.without(rejected), lambda: candidates.every(rejected))
 
 
 def select(columns: Mapping[str, Values], row_to_doc: I32Array) -> Mapping[str, Values]:

@@ -44,6 +44,7 @@ I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 _NO_ROW = -1
+REFUSED_FIELDS_AT_ONCE = 10_000  # in one command of the control log
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,15 @@ class Schema:
 
     ``bind`` proposes new fields found at an offset and returns the index's fields as they were first defined; it raises INVALID
     when they were refused for good. ``refused`` are the proposals that were, by offset: in a replay the same records are refused again.
-    ``shown``: a mapping at an explicit version as searches are to see it.
+    ``refuse`` lets (offset, fields) that follow a refused one be refused at once. ``shown``: a mapping at an explicit version as
+    searches are to see it.
     """
 
     bind: Callable[[Mapping[str, Mapping[str, object]], int], IndexMapping]
     at_version: Callable[[int], IndexMapping | None]
     refused: Callable[[], Mapping[int, Refusal]]
     shown: Callable[[IndexMapping, int], IndexMapping] = lambda mapping, _version: mapping
+    refuse: Callable[[Sequence[tuple[int, Mapping[str, Mapping[str, object]]]]], None] = lambda _proposals: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +269,8 @@ class Materialiser:
                     if error.kind not in {ErrorKind.INVALID, ErrorKind.TOO_LARGE}:
                         raise
                     letters[row] = DeadLetter(row, error.code, error.message)
-                    values = _without(values, [row])
+                    self._refuse_after(run, row, extracted)
+                    values = self._refused_before(run, _without(values, [row]), letters)
                     break
                 mapping, bound = mapping.with_fields(_bound(known, proposed)), row
                 extracted = extract(tape, mapping)
@@ -275,6 +279,18 @@ class Materialiser:
                     return bound
                 _add_letters(extracted, letters, before=len(run.batch))
                 return extracted, mapping
+
+    def _refuse_after(self, run: Run, row: int, extracted: Extracted) -> None:
+        """Ask once for the rows behind a refused one: where an index is full, most of what follows is refused too."""
+        by_row: dict[int, dict[str, Mapping[str, object]]] = {}
+        count = 0
+        for new in extracted.proposals():
+            if new.row > row and count < REFUSED_FIELDS_AT_ONCE:
+                by_row.setdefault(new.row, {})[new.path] = new.definition
+                count += 1
+        complete = sorted(by_row)[: None if count < REFUSED_FIELDS_AT_ONCE else -1]  # the last one may be cut
+        if complete:
+            self._schema.refuse([(int(run.batch.offsets[r]), by_row[r]) for r in complete])
 
     def _refused_before(self, run: Run, values: ByteColumn, letters: dict[int, DeadLetter]) -> ByteColumn:
         """Records whose new fields were refused when they were first read are refused again."""

@@ -11,9 +11,11 @@ from pipeline.catalog.commands import (
     Command,
     CreateIndex,
     DeleteIndex,
+    Proposal,
     PutMapping,
     PutSettings,
     PutTemplate,
+    RefuseFields,
     RemoveTemplate,
     SetClosed,
 )
@@ -96,6 +98,12 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         ),
     ),
     st.builds(AddFields, uuid=UUIDS, fields=FIELDS, partition=st.integers(0, 1), offset=st.integers(0, 5)),
+    st.builds(
+        RefuseFields,
+        uuid=UUIDS,
+        partition=st.integers(0, 1),
+        proposals=st.lists(st.builds(Proposal, offset=st.integers(0, 5), fields=FIELDS), max_size=3),
+    ),
     st.builds(SetClosed, uuid=UUIDS, closed=st.booleans()),
     st.builds(
         ChangeAliases,

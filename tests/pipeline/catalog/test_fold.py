@@ -13,8 +13,10 @@ from pipeline.catalog.commands import (
     Command,
     CreateIndex,
     DeleteIndex,
+    Proposal,
     PutMapping,
     PutSettings,
+    RefuseFields,
     decode,
     encode,
 )
@@ -23,7 +25,7 @@ from pipeline.catalog.state import CatalogState, IndexState
 from schemas.errors import SedimentError
 from schemas.limits import DELETED_MAX
 from schemas.mapping import FieldType, parse_mapping, render_mapping
-from tests.pipeline.catalog.commands import COMMANDS, LONG, OBJECT, TEXT, add, create, folded
+from tests.pipeline.catalog.commands import COMMANDS, FIELDS, LONG, OBJECT, TEXT, add, create, folded
 
 
 @given(log=st.lists(COMMANDS, max_size=12))
@@ -178,6 +180,26 @@ def test_a_refused_proposal_stays_refused() -> None:
     )
     assert isinstance(outcomes[4], IndexState)
     assert list(state.refused["u1", 0]) == [7]
+
+
+@given(
+    properties=FIELDS,
+    limit=st.integers(1, 4),
+    proposals=st.lists(FIELDS, max_size=5),
+)
+def test_refusing_at_once_is_refusing_one_by_one(properties: dict, limit: int, proposals: list[dict]) -> None:
+    """Up to the first proposal that would be accepted the same ones are refused, with the same words; the mapping stays as it is."""
+    state, outcomes = folded(create(properties=properties, settings={"mapping.total_fields.limit": str(limit)}))
+    if isinstance(outcomes[0], SedimentError):
+        return
+    at_once, _ = folded(RefuseFields("u1", 0, [Proposal(o, f) for o, f in enumerate(proposals)]), state=state)
+    one_by_one = state
+    for offset, fields in enumerate(proposals):
+        one_by_one, (outcome,) = folded(add(fields, offset), state=one_by_one)
+        if not isinstance(outcome, SedimentError):
+            break
+    assert at_once.refused == one_by_one.refused
+    assert at_once.indices == state.indices
 
 
 def test_a_field_keeps_how_it_was_born() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from pipeline.catalog.commands import AddFields, PutMapping
+from pipeline.catalog.commands import AddFields, Proposal, PutMapping, RefuseFields
 from pipeline.catalog.fold import fold
 from pipeline.catalog.state import CatalogState, IndexState
 from pipeline.log.memory import MemoryLog
@@ -133,8 +133,20 @@ class FoldedCatalog:
     def schema(self) -> Schema:
         """What a worker sees of it."""
         return Schema(
-            self.bind, lambda v: self.state.versions.get((UUID, v)), lambda: self.state.refused.get((UUID, 0), {})
+            self.bind,
+            lambda v: self.state.versions.get((UUID, v)),
+            lambda: self.state.refused.get((UUID, 0), {}),
+            refuse=self.refuse,
         )
+
+    def refuse(self, found: Sequence[tuple[int, Mapping[str, Mapping[str, object]]]]) -> None:
+        """As ``Catalog.refuse``."""
+        self.questions += 1
+        if self.questions in self.failing:
+            raise unavailable("control_log_away", "the control log is away")
+        proposals = [Proposal(offset, fields) for offset, fields in found]
+        self.state, outcome = fold(self.state, RefuseFields(UUID, 0, proposals), 0)
+        assert not isinstance(outcome, SedimentError)
 
     def bind(self, fields: Mapping[str, Mapping[str, object]], offset: int) -> IndexMapping:
         """As ``Catalog.bind``."""
