@@ -77,6 +77,7 @@ class LimitSettings:
     write_timeout_ms: int = _doc("how long a write waits for its decision", 60_000)
     disk_free_bytes: int = _doc("less free space than this: health is red", 1 << 30)
     lag_records: int = _doc("a partition further behind than this: health is yellow", 100_000)
+    dead_letters: int = _doc("a partition with more dead letters that wait to be sent again: health is yellow", 1_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ no thread and no disk; the result of a record depends on the records before it a
 """
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -78,7 +78,7 @@ class Applied:
 
     records: int
     documents: int
-    dead: int
+    dead: Mapping[str, int]  # dead letters by code
     bytes: int
 
 
@@ -124,7 +124,7 @@ class Materialiser:
         """Apply a batch; afterwards ``applied`` is its next offset. Where the catalog cannot be asked it raises (UNAVAILABLE as a
         rule): then ``applied`` is where to go on, what lies before has happened, and nothing of what follows.
         """
-        documents = dead = 0
+        documents, dead = 0, Counter[str]()
         runs = deque(runs_of(batch))
         while runs:
             run = runs.popleft()
@@ -133,17 +133,17 @@ class Materialiser:
                 runs.extendleft(reversed(run.cut(done)))
                 continue
             documents += done[0]
-            dead += done[1]
+            dead.update(done[1])
             self.outcomes.advance(run.batch.next_offset)
         self.outcomes.advance(batch.next_offset)
         return Applied(len(batch), documents, dead, batch.values.nbytes)
 
-    def _apply_run(self, run: Run) -> tuple[int, int] | int:
-        """Decide and build one run; (documents, dead letters). A number: nothing was done, the run must be cut at that row."""
+    def _apply_run(self, run: Run) -> tuple[int, Mapping[str, int]] | int:
+        """Decide and build one run; (documents, dead letters by code). A number: nothing was done, the run must be cut at that row."""
         letters = faults_of(run)
         if run.demands.ops[0] == Op.MARKER and not letters:
             self._apply_marker(run.demands.schema_versions[0])
-            return 0, 0
+            return 0, {}
         results = np.zeros(len(run.batch), np.uint8)
         errors: dict[int, WriteError] = {}
         duplicates = self._duplicates(run, results)
@@ -167,7 +167,7 @@ class Materialiser:
         self.dead_count += len(letters)
         self._explain(run, results, decided, letters, duplicates, errors)
         self._remember(run, results, decided, errors)
-        return (segment.meta.documents if segment is not None else 0), len(letters)
+        return (segment.meta.documents if segment is not None else 0), Counter(one.code for one in letters.values())
 
     def _apply_marker(self, version: int) -> None:
         """A schema version begins: explicit changes hold from here on, dynamic fields found so far stay. Markers of two changes may

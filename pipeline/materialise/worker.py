@@ -292,8 +292,8 @@ class Worker:
             self.jobs.ledger.tail = commit.tail_of(batch)
         metrics.add(names.APPLIED_RECORDS, applied.records, **self._labels)
         metrics.set(names.APPLIED_OFFSET, self.machine.applied, **self._labels)
-        if applied.dead:
-            metrics.add(names.DEAD_LETTERS, applied.dead, index=self._parts.index, reason="rejected")
+        for code, count in applied.dead.items():
+            metrics.add(names.DEAD_LETTERS, count, index=self._parts.index, reason=code)
 
     def _facts(self) -> Facts:
         segments, dead, jobs = self.machine.segments, self.machine.dead, self.jobs

@@ -18,7 +18,7 @@ from pipeline.materialise.worker import Worker
 from pipeline.replay import directories, history, redrive
 from pipeline.replay.directories import Rebuild
 from pipeline.replay.ports import Event, Job, Redriven
-from pipeline.replay.rebuild import Progress, Start, check_offset, run_until, starting_point
+from pipeline.replay.rebuild import Progress, Start, check_offset, check_timestamp, run_until, starting_point
 from pipeline.replay.verify import compare, lost_text
 from pipeline.replay.window import Limits, WindowLog
 from pipeline.rocks.database import OPEN
@@ -143,6 +143,8 @@ class ReplayOperations:
                 raise illegal_argument(
                     "this process shows the index as it was (log.until): replay it where it is served"
                 )
+        if from_timestamp_ms is not None:
+            check_timestamp(self._host.log, state.topic, wanted, from_timestamp_ms)
         begins = [self._starting_point(state, one, start) for one in wanted]
         return [
             self._begin("replay", state, one, partial(self._replay, state, one, rate, begin), begin)

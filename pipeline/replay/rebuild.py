@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from pipeline.log.ports import Log
 from pipeline.materialise.worker import Worker
 from pipeline.replay.ports import Job
@@ -14,6 +16,7 @@ from schemas.ids import LogOffset, PartitionId, TopicName
 
 TICK_S: Final = 0.1
 RATE_WINDOW_S: Final = 5.0
+READ_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,37 @@ def check_offset(log: Log, topic: TopicName, partition: PartitionId, offset: int
         )
 
 
+def check_timestamp(log: Log, topic: TopicName, partitions: Sequence[PartitionId], timestamp_ms: int) -> None:
+    """Raise INVALID for a time before the first record of every partition: whoever names one means some other time, or the whole log."""
+    firsts = [one for one in (_first_timestamp(log, topic, p) for p in partitions) if one is not None]
+    if firsts and timestamp_ms < min(firsts):
+        raise illegal_argument(
+            f"{moment(timestamp_ms)} is before everything in the log of [{topic}], which begins at {moment(min(firsts))}: "
+            "to replay all of it, name no time"
+        )
+
+
+def _first_timestamp(log: Log, topic: TopicName, partition: PartitionId) -> int | None:
+    """When the oldest record that is still there was written, in ms since 1970; None where there is none."""
+    begin, end = log.begin_offset(topic, partition), log.end_offset(topic, partition)
+    reader = log.reader(topic, partition, begin)
+    try:
+        before = -1
+        while before < reader.position < end:  # on Kafka what comes first may be an aborted transaction
+            before = reader.position
+            batch = reader.read(records_max=1, bytes_max=1, timeout_s=READ_S)
+            if len(batch):
+                return int(batch.timestamps_ms[0])
+    finally:
+        reader.close()
+    return None
+
+
+def moment(timestamp_ms: int) -> str:
+    """A time for a person, as it can be given back: any that fits, also one that no calendar has."""
+    return f"{np.datetime64(timestamp_ms, 'ms')}Z"
+
+
 def starting_point(
     log: Log, topic: TopicName, partition: PartitionId, start: Start, kept: Sequence[int] = ()
 ) -> LogOffset:
@@ -47,7 +81,7 @@ def starting_point(
         offset = log.offset_at(topic, partition, start.timestamp_ms)
         if offset is None:
             raise illegal_argument(
-                f"no record of [{topic}] partition {partition} is as new as timestamp {start.timestamp_ms}"
+                f"no record of [{topic}] partition {partition} is as new as {moment(start.timestamp_ms)}"
             )
     if offset is not None:
         check_offset(log, topic, partition, offset)

@@ -145,7 +145,7 @@ DEAD_LETTERS = Counter(
     name="sediment_dead_letters_total",
     unit="events",
     labels=("index", "reason"),
-    meaning="events set aside with their reason, to be sent again",
+    meaning="events set aside to be sent again, by the code of their reason (mapper_parsing …)",
 )
 
 # ------------------------------------------------------------------ the log

@@ -1,4 +1,4 @@
-"""``sediment status``: indices and partitions, how far each is, in a table."""
+"""``sediment status``: indices and partitions, how far each is, in a table, and why one is not well."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from rich.table import Table
 from query_api.cli.client import Client
 
 _NUMBERS = ("documents", "applied", "visible", "durable", "end", "lag", "segments", "dead_letters")
-WIDTH = 200
+WIDTH = 1_000  # nothing is cut: where a terminal is narrower than the table, its lines wrap
 DIGEST_SHOWN = 12  # digits, as the gauge has them
 _STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
 
@@ -41,17 +41,26 @@ def table_of(answer: dict[str, Any]) -> Table:
     for index in answer["indices"]:
         style = _STYLES.get(index["status"], "")
         for one in index["partitions"]:
-            reason = f" ({one['reason']})" if one.get("reason") else ""
             numbers = [f"{one.get(name, 0):,}" for name in _NUMBERS]
             table.add_row(
                 index["index"],
                 str(one["partition"]),
-                f"[{style}]{one['state']}[/]{reason}",
+                f"[{style}]{one['state']}[/]" if style else one["state"],
                 *numbers,
                 size_text(one.get("bytes", 0)),
                 digest_text(one),
             )
     return table
+
+
+def reasons_of(answer: dict[str, Any]) -> list[str]:
+    """A line for each partition that has something to say."""
+    return [
+        f"{index['index']}/{one['partition']}: {one['state']}: {one['reason']}"
+        for index in answer["indices"]
+        for one in index["partitions"]
+        if one.get("reason")
+    ]
 
 
 def status(arguments: Any) -> int:
@@ -61,9 +70,9 @@ def status(arguments: Any) -> int:
     if arguments.json:
         print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
     elif answer["indices"]:
-        console = Console()
-        # a pipe has no width: nothing is cut there
-        console.print(table_of(answer), width=None if console.is_terminal else WIDTH)
+        Console(width=WIDTH).print(table_of(answer))
+        for line in reasons_of(answer):
+            print(line)
     else:
         print("no indices yet: `sediment load INDEX FILE` makes one")
     return 1 if any(index["status"] == "red" for index in answer["indices"]) else 0

@@ -61,6 +61,8 @@ class FakePartition:
     failure: SedimentError | None = None
     state: str = "live"
     end: int = 0
+    dead: int = 0
+    reason: str = ""
     done: list[str] = field(default_factory=list)
 
     @property
@@ -104,8 +106,9 @@ class FakePartition:
             len(self.applied),
             1,
             100,
-            0,
+            self.dead,
             self.state,
+            self.reason,
             digest="abcdef012345" + "0" * 52,
             digest_offset=offset,
         )

@@ -14,6 +14,7 @@ from query_api.fanout.freshness import freshness_of, status_of
 from query_api.fanout.services import Services
 from schemas.errors import SedimentError
 from schemas.results import Freshness
+from schemas.settings import LimitSettings
 
 DIGEST_DIGITS = 12
 _RANK = {"green": 0, "yellow": 1, "red": 2}
@@ -88,16 +89,15 @@ def health(services: Services, call: Call) -> Reply:
     """Whether this process can do its work, and if not, why: 200 while it can serve, else 503."""
     checks = [c() for c in services.checks]
     found = [{"name": c.name, "status": c.status, "reason": c.reason} for c in checks]
-    limit = services.settings.limits.lag_records
     for state in services.indices.indices():
-        found += _index_checks(state, freshness_of(services, state), limit)
+        found += _index_checks(state, freshness_of(services, state), services.settings.limits)
     worst = max((c["status"] for c in found), key=_RANK.__getitem__, default="green")
     body = {"status": worst, "reasons": [c for c in found if c["status"] != "green"], "checks": found}
     return Reply(body, 503 if worst == "red" else 200)
 
 
 def _index_checks(
-    state: IndexState, answered: Sequence[Freshness | SedimentError], lag_max: int
+    state: IndexState, answered: Sequence[Freshness | SedimentError], limits: LimitSettings
 ) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for number, one in enumerate(answered):
@@ -109,8 +109,11 @@ def _index_checks(
         elif one.state != "live":
             reason = one.reason or f"{one.end - one.applied} records to go"
             found.append({"name": name, "status": "yellow", "reason": f"{one.state}: {reason}"})
-        elif one.end - one.applied > lag_max:
+        elif one.end - one.applied > limits.lag_records:
             reason = f"{one.end - one.applied} records behind the log"
+            found.append({"name": name, "status": "yellow", "reason": reason})
+        elif one.dead_letters > limits.dead_letters:
+            reason = f"{one.dead_letters} dead letters: see why in {state.name}.dead, then send them again (sediment redrive)"
             found.append({"name": name, "status": "yellow", "reason": reason})
         else:
             found.append({"name": name, "status": "green", "reason": ""})

@@ -28,6 +28,7 @@ def test_a_replay_takes_the_live_ones_place(tmp_path: Path) -> None:
         load(node, 100, 1)
         before = digests(node)
         letters = [line for line in exposed(node.metrics) if line.startswith("sediment_dead_letters_total{")]
+        assert letters == ['sediment_dead_letters_total{index="books",reason="mapper_parsing"} 4.0']
         documents = [worker.view.documents for worker in node.workers("books")]
         jobs = finished(node, list(node.operations.replay(BOOKS)))
         assert [(j.state, j.partition) for j in jobs] == [("done", 0), ("done", 1)], jobs
@@ -152,6 +153,7 @@ def test_what_cannot_be_replayed_is_said(tmp_path: Path) -> None:
             (ErrorKind.NOT_FOUND, "not -1", lambda: node.operations.verify(BOOKS, partition=-1)),
             (ErrorKind.INVALID, "is not in the log", lambda: node.operations.replay(BOOKS, from_offset=10_000)),
             (ErrorKind.INVALID, "as new as", lambda: node.operations.replay(BOOKS, from_timestamp_ms=1 << 50)),
+            (ErrorKind.INVALID, "before everything", lambda: node.operations.replay(BOOKS, from_timestamp_ms=999)),
             (ErrorKind.INVALID, "is not in the log", lambda: node.operations.rebuild_until(BOOKS, 10_000, 0)),
         ):
             with pytest.raises(SedimentError, match=words) as raised:

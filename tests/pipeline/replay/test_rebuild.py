@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from pipeline.log.memory import MemoryLog
 from pipeline.replay.ports import Job
-from pipeline.replay.rebuild import Progress, Start, starting_point
+from pipeline.replay.rebuild import Progress, Start, check_timestamp, starting_point
 from schemas.errors import ErrorKind, SedimentError
-from schemas.ids import LogOffset
+from schemas.ids import LogOffset, PartitionId
+from schemas.records import AppendBatch, ByteColumn
 from tests.pipeline.replay.test_window import P, T, batch_of, log_of
 
 
@@ -35,7 +37,7 @@ def refused(log: MemoryLog, start: Start, kept: Sequence[int] = ()) -> str:
 
 @pytest.mark.parametrize("start", [Start(), Start(offset=0), Start(timestamp_ms=0), Start(timestamp_ms=-5)])
 def test_a_whole_log_can_be_replayed(start: Start) -> None:
-    """From the beginning, however that is said; a timestamp before everything is the beginning."""
+    """From the beginning, however that is said."""
     assert begins(log_of(20), start, [5]) == 0
 
 
@@ -51,7 +53,30 @@ def test_an_offset_beyond_the_end() -> None:
 
 def test_a_timestamp_after_everything() -> None:
     """No record is as new."""
-    assert "as new as timestamp 99" in refused(log_of(20), Start(timestamp_ms=99))
+    assert "as new as 1970-01-01T00:00:00.099Z" in refused(log_of(20), Start(timestamp_ms=99))
+
+
+def test_a_timestamp_before_everything() -> None:
+    """Of all partitions that are asked for: one that begins later is replayed from its beginning. An empty log has no times."""
+    log = MemoryLog()
+    log.create_topic(T, 3)
+    for partition, first_ms in ((0, 1_000), (1, 2_000)):
+        times = np.array([first_ms, 500], np.int64)  # a producer's times need not be in order: the first record counts
+        log.append(
+            T, PartitionId(partition), AppendBatch(ByteColumn.of([b"a", b"b"]), ByteColumn.of([b"{}", b"{}"]), times)
+        )
+    every = [PartitionId(p) for p in range(3)]
+    check_timestamp(log, T, every, 1_000)
+    check_timestamp(log, T, every[2:], 0)
+    for partitions, words in (
+        (every, "begins at 1970-01-01T00:00:01.000Z"),
+        (every[1:2], "begins at 1970-01-01T00:00:02.000Z"),
+    ):
+        with pytest.raises(SedimentError, match="is before everything") as raised:
+            check_timestamp(log, T, partitions, 999)
+        assert raised.value.kind is ErrorKind.INVALID
+        assert raised.value.message.startswith("1970-01-01T00:00:00.999Z")
+        assert words in raised.value.message
 
 
 @pytest.mark.parametrize(("asked", "begin"), [(0, 0), (4, 0), (5, 5), (11, 5), (12, 12), (20, 12)])

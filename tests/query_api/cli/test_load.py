@@ -126,7 +126,9 @@ def test_a_busy_node_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(waits) == 2
 
 
-def test_search_and_status(served: tuple[Client, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_and_status(
+    served: tuple[Client, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Hits and a table, or the answer as JSON."""
     _, url = served
     file = tmp_path / "x.ndjson"
@@ -138,8 +140,14 @@ def test_search_and_status(served: tuple[Client, str], tmp_path: Path, capsys: p
     assert "1 hits in" in capsys.readouterr().out
     assert search(SimpleNamespace(**{**vars(asked), "json": True})) == 0
     assert orjson.loads(capsys.readouterr().out)["hits"]["hits"][0]["_id"] == "3"
+    monkeypatch.setenv("COLUMNS", "40")
+    served[0].node.parts["a"][0].reason = "the log of [a] says so"
     assert status(SimpleNamespace(url=url, json=False)) == 0
-    assert "live" in capsys.readouterr().out
+    heads, row, reason = capsys.readouterr().out.splitlines()
+    assert heads.split()[-3:] == ["letters", "bytes", "digest"], "nothing is cut, however narrow it is"
+    assert row.split()[:3] == ["a", "0", "live"]
+    assert "abcdef012345@" in row
+    assert reason == "a/0: live: the log of [a] says so"
     assert status(SimpleNamespace(url=url, json=True)) == 0
 
 

@@ -31,6 +31,10 @@ async def test_health() -> None:
         "yellow",
         [{"name": "disk", "status": "yellow", "reason": "getting full"}],
     )
+    part.dead = 1_001
+    assert (await client.json("GET", "/health"))["reasons"][1]["reason"].startswith(
+        "1001 dead letters: see why in a.dead"
+    )
     part.end = 10**9
     assert len((await client.json("GET", "/health"))["reasons"]) == 2
     part.state = "recovering"
