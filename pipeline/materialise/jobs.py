@@ -15,7 +15,7 @@ from pipeline.materialise import commit, merger
 from pipeline.materialise.apply import Materialiser
 from pipeline.materialise.dead_letters import MAPPING as DEAD_MAPPING
 from pipeline.materialise.live_segments import LiveSegments, sizes
-from pipeline.materialise.merge_policy import Plan, plan_all
+from pipeline.materialise.merge_policy import Plan, Size
 from pipeline.materialise.parts import WorkerParts
 from pipeline.materialise.state import SMALL_DOCUMENTS
 from pipeline.segments.manifest import Manifest
@@ -257,8 +257,8 @@ class Jobs:
         self._failed_ms = self._parts.clock_ms()
         self.merge_error = reason
 
-    def merge_all(self, segments_max: int, timeout_s: float) -> None:
-        """Commit, then merge until at most ``segments_max`` segments are left."""
+    def merge_all(self, next_plan: Callable[[Sequence[Size]], Plan | None], timeout_s: float) -> None:
+        """Commit, then merge what ``next_plan`` says of the stored segments, until it says nothing more."""
         self.flush(timeout_s)
         self.merge_error = ""
         deadline = time.monotonic() + timeout_s
@@ -267,7 +267,7 @@ class Jobs:
             with self._gate.exclusive():
                 if self.merging:
                     continue  # another one was faster
-                plan = plan_all(sizes(self._machine.segments, stored=True), segments_max)
+                plan = next_plan(sizes(self._machine.segments, stored=True))
                 if plan is None or self.merge_error:
                     break
                 self.begin_merge(self._machine.segments, plan)

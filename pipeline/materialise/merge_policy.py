@@ -18,6 +18,7 @@ SMALLEST_DOCUMENTS: Final = 2_000
 LEVEL_SPAN: Final = 0.75
 MERGED_BYTES_MAX: Final = 1 << 30
 DEAD_SHARE_MAX: Final = 0.4
+EXPUNGED_SHARE_MIN: Final = 0.1  # index.merge.policy.expunge_deletes_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,13 @@ def plan_all(segments: Sequence[Size], segments_max: int) -> Plan | None:
     return Plan(tuple(s.ordinal for s in segments[-(surplus + 1) :]))
 
 
+def plan_expunge(segments: Sequence[Size]) -> Plan | None:
+    """A segment to be written again without its dead rows, if these are more than EXPUNGED_SHARE_MIN of it; the number of segments
+    stays.
+    """
+    return _mostly_dead(segments, EXPUNGED_SHARE_MIN)
+
+
 def _leveled(segments: Sequence[Size]) -> Plan | None:
     stretch: list[Size] = []
     for segment in segments:
@@ -83,10 +91,10 @@ def _in_stretch(segments: Sequence[Size]) -> Plan | None:
     return None
 
 
-def _mostly_dead(segments: Sequence[Size]) -> Plan | None:
+def _mostly_dead(segments: Sequence[Size], share_max: float = DEAD_SHARE_MAX) -> Plan | None:
     for segment in segments:
         rows = segment.documents + segment.dead
-        if rows and segment.dead / rows > DEAD_SHARE_MAX:
+        if rows and segment.dead / rows > share_max:
             return Plan((segment.ordinal,))
     return None
 

@@ -22,7 +22,7 @@ from pipeline.materialise.decisions.outcomes import Outcomes
 from pipeline.materialise.gauges import show
 from pipeline.materialise.jobs import Gate, Jobs
 from pipeline.materialise.live_segments import LiveSegments, sizes
-from pipeline.materialise.merge_policy import small_stretches
+from pipeline.materialise.merge_policy import plan_all, plan_expunge, small_stretches
 from pipeline.materialise.parts import WorkerParts
 from pipeline.materialise.state import (
     SMALL_DOCUMENTS,
@@ -394,7 +394,12 @@ class Worker:
 
     def force_merge(self, segments_max: int = 1, timeout_s: float = 600.0) -> None:
         """Commit, then merge until at most ``segments_max`` segments are left."""
-        self.jobs.merge_all(segments_max, timeout_s)
+        self.jobs.merge_all(lambda segments: plan_all(segments, segments_max), timeout_s)
+        self.refresh()
+
+    def expunge_deletes(self, timeout_s: float = 600.0) -> None:
+        """Commit, then write segments with many dead rows again without them."""
+        self.jobs.merge_all(plan_expunge, timeout_s)
         self.refresh()
 
     # ------------------------------------------------------------------ what is known

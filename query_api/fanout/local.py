@@ -43,6 +43,10 @@ class LocalWorker(Protocol):
         """Merge until at most so many segments are left."""
         ...
 
+    def expunge_deletes(self) -> None:
+        """Write segments with many deleted rows again without them."""
+        ...
+
     def freshness(self) -> Freshness:
         """Where the partition stands."""
         ...
@@ -117,6 +121,10 @@ class LocalPartition:
     def force_merge(self, segments_max: int) -> None:
         """Merge until at most so many segments are left."""
         self._worker.force_merge(segments_max)
+
+    def expunge_deletes(self) -> None:
+        """Write segments with many deleted rows again without them."""
+        self._worker.expunge_deletes()
 
     def freshness(self) -> Freshness:
         """Where the partition stands."""

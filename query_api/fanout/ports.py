@@ -65,6 +65,10 @@ class PartitionSearcher(Protocol):
         """Flush, then merge until at most so many segments are left; returns when they are."""
         ...
 
+    def expunge_deletes(self) -> None:
+        """Flush, then write segments with many deleted rows again without them; returns when they are gone."""
+        ...
+
     def freshness(self) -> Freshness:
         """Where the partition stands."""
         ...

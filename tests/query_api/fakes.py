@@ -92,6 +92,10 @@ class FakePartition:
         self._check()
         self.done.append(f"merge {segments_max}")
 
+    def expunge_deletes(self) -> None:
+        self._check()
+        self.done.append("expunge")
+
     def freshness(self) -> Freshness:
         self._check()
         offset = LogOffset(self.offset)

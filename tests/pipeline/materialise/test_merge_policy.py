@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.materialise.merge_policy import FAN_IN, MERGED_BYTES_MAX, Size, level, plan, plan_all
+from pipeline.materialise.merge_policy import FAN_IN, MERGED_BYTES_MAX, Size, level, plan, plan_all, plan_expunge
 
 
 def sizes(*documents: int) -> list[Size]:
@@ -56,3 +56,11 @@ def test_segments_never_pile_up(arrivals: list[int]) -> None:
             segments = [*segments[:at], merged, *segments[at + len(taken) :]]
         highest = max(level(s.documents) for s in segments)
         assert len(segments) <= FAN_IN * (highest + 2)
+
+
+def test_expunging_takes_segments_with_many_dead_rows_one_by_one() -> None:
+    """More than a tenth; none is joined with another."""
+    chosen = plan_expunge([Size(0, 95, 5, 100), Size(1, 80, 20, 100), Size(2, 10, 90, 100)])
+    assert chosen is not None
+    assert chosen.ordinals == (1,)
+    assert plan_expunge([Size(0, 90, 10, 100), Size(1, 0, 0, 0)]) is None

@@ -419,6 +419,20 @@ def test_threads_may_ask_while_it_works(running: tuple[Partition, Worker]) -> No
     assert now.segments == 1
 
 
+def test_deleted_rows_are_expunged_on_demand(running: tuple[Partition, Worker]) -> None:
+    """The segment is written again without them; nothing is joined."""
+    made, worker = running
+    made.log.put(documents(50))
+    assert worker.outcomes.wait(LogOffset(50), 10)
+    worker.flush(10)
+    made.log.put([Record(b"id-%d" % n, None) for n in range(10)])
+    assert worker.outcomes.wait(LogOffset(60), 10)
+    assert sum(s.dead for s in worker.machine.segments) == 10
+    worker.expunge_deletes(10)
+    assert sum(s.dead for s in worker.machine.segments) == 0
+    assert worker.freshness().documents == 40
+
+
 def test_stopping_makes_everything_durable(running: tuple[Partition, Worker]) -> None:
     """What was applied is found again without the log's help."""
     made, worker = running

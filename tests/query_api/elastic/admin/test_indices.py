@@ -142,8 +142,10 @@ async def test_flush_and_force_merge_act(client: Client) -> None:
     await client.send("POST", "/a/_forcemerge?max_num_segments=3")
     await client.send("POST", "/_forcemerge")
     await client.send("POST", "/a/_forcemerge?only_expunge_deletes=true")
-    assert first.done == second.done == ["flush", "merge 3", "merge 1", f"merge {(1 << 31) - 1}"]
+    assert first.done == second.done == ["flush", "merge 3", "merge 1", "expunge"]
     assert (await client.send("POST", "/a/_forcemerge?max_num_segments=0")).status_code == 400
+    both = await client.send("POST", "/a/_forcemerge?only_expunge_deletes=true&max_num_segments=2")
+    assert (both.status_code, both.json()["error"]["type"]) == (400, "action_request_validation_exception")
     second.failure = unavailable("flush_failed", "the disk is full")
     shards = (await client.json("POST", "/a/_flush"))["_shards"]
     assert (shards["successful"], shards["failed"], shards["failures"][0]["reason"]["reason"]) == (
