@@ -42,7 +42,9 @@ CONTEXTS_MAX: Final = 500  # open scrolls, and open points in time (search.max_o
 KEEP_ALIVE_MAX_S: Final = 86_400  # search.max_keep_alive
 SLICES_MAX: Final = 1024  # index.max_slices_per_scroll
 TOTAL_HITS_DEFAULT: Final = 10_000  # track_total_hits counts exactly up to here
-HIGHLIGHT_BYTES_MAX: Final = 1_000_000  # index.highlight.max_analyzed_offset
+HIGHLIGHT_CHARACTERS_MAX: Final = 1_000_000  # index.highlight.max_analyzed_offset
+DOC_VALUE_FIELDS_MAX: Final = 100  # index.max_docvalue_fields_search
+QUERY_TEXT_CHARACTERS_MAX: Final = 1_000_000  # of one text in a query; what it becomes is bounded by CLAUSES_MAX
 
 assert DOCUMENT_BYTES_MAX <= REQUEST_BYTES_MAX
 assert ID_BYTES_MAX < KEYWORD_BYTES_MAX < CHUNK_BYTES < WRITE_BATCH_BYTES_MAX <= BATCH_BYTES_MAX

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.aggregations import Aggregation
-from schemas.limits import TOTAL_HITS_DEFAULT
+from schemas.limits import HIGHLIGHT_CHARACTERS_MAX, TOTAL_HITS_DEFAULT
 
 Scalar = str | int | float | bool
 
@@ -231,6 +231,9 @@ class AcrossFields(Node):
     query: Node
     tie_breaker: float = 0.0
     lenient: bool = True
+    by_default: bool = (
+        False  # the request names no fields: an index may have fields for that (index.query.default_field)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +257,7 @@ class MultiMatch(Node):
     max_expansions: int = 50
     transpositions: bool = True
     zero_terms_all: bool = False
+    by_default: bool = False  # as in ``AcrossFields``
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +294,10 @@ class HighlightField:
     require_field_match: bool = True
     order: str = ""  # "score": best fragments first
     query: Node | None = None
+    analyzed_characters_max: int = (
+        HIGHLIGHT_CHARACTERS_MAX  # a longer text is an error (index.highlight.max_analyzed_offset) …
+    )
+    looked_at_characters: int | None = None  # … unless only its beginning is looked at (``max_analyzer_offset``)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +327,9 @@ class SearchRequest:
     fields: Sequence[DocValueField] = ()  # the ``fields`` option: values from the source
     stored_fields: Sequence[str] | None = None
     highlight: Sequence[HighlightField] = ()
+    indices_boost: Sequence[
+        tuple[str, float]
+    ] = ()  # index, alias or pattern -> factor of its scores; the first that fits
     explain: bool = False
     version: bool = False
     seq_no_primary_term: bool = False

@@ -1,5 +1,5 @@
 """Elasticsearch query DSL to the query tree: a pure parser.
 
 ``values`` · ``leaves`` · ``likeness`` · ``query_string`` · ``simple_query_string`` · ``compounds`` · ``sort`` · ``source``
-``parse``; package: ``aggregations``
+``parse`` · ``defaults``; package: ``aggregations``
 """

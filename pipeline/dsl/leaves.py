@@ -383,6 +383,8 @@ def _multi_match(body: Mapping[str, Any]) -> Node:
     read = options_of("multi_match", rest, _MULTI_OPTIONS)
     if "query" not in read:
         raise parsing("No text specified for multi_match query")
+    if read.get("type") == "bool_prefix" and "slop" in read:
+        raise parsing("[slop] not allowed for type [bool_prefix]")
     paths = to_fields("fields", fields)
     return MultiMatch(
         fields=paths or (("*", 1.0),),
@@ -399,6 +401,7 @@ def _multi_match(body: Mapping[str, Any]) -> Node:
         max_expansions=read.get("max_expansions", 50),
         transpositions=read.get("fuzzy_transpositions", True),
         zero_terms_all=read.get("zero_terms_query", False),
+        by_default=not paths,
         **named(read),
     )
 

@@ -23,6 +23,7 @@ from pipeline.dsl.values import (
     parsing,
     shown,
     to_bool,
+    to_boost,
     to_duration_ms,
     to_float,
     to_int,
@@ -37,9 +38,10 @@ _OBJECT: Final = ("START_OBJECT",)
 _ARRAY: Final = ("START_ARRAY",)
 _ANY: Final = _SCALAR + _OBJECT + _ARRAY
 _TEXTS: Final = ("VALUE_STRING", "START_ARRAY")
+_LISTED: Final = _ARRAY + _OBJECT
 # Elasticsearch has these and they change what is found: they are not passed over in silence.
 _UNSUPPORTED: Final = frozenset({
-    "collapse", "derived", "indices_boost", "rescore", "runtime_mappings", "script_fields", "search_pipeline", "slice", "suggest", "knn",
+    "collapse", "derived", "rescore", "runtime_mappings", "script_fields", "search_pipeline", "slice", "suggest", "knn",
 })  # fmt: skip
 # These do not change what is found, or are read elsewhere (``pit``).
 _IGNORED: Final = frozenset({"profile", "stats", "pit", "ext", "include_named_queries_score"})
@@ -77,6 +79,16 @@ def _query(name: str, value: Any) -> Any:
     return parse_query(value)
 
 
+def _indices_boost(name: str, value: Any) -> tuple[tuple[str, float], ...]:
+    """``[{"a": 2.0}, …]``, or the older ``{"a": 2.0, …}``."""
+    if isinstance(value, Mapping):
+        return tuple((index, to_boost(name, factor)) for index, factor in value.items())
+    for one in value:
+        if not isinstance(one, Mapping) or len(one) != 1:
+            raise parsing(f"[{name}] must be an array of objects of one index and its factor each")
+    return tuple((index, to_boost(name, factor)) for one in value for index, factor in one.items())
+
+
 def _one(parse: Callable[[Any], Any]) -> Callable[[str, Any], Any]:
     return lambda name, value: parse(value)
 
@@ -99,6 +111,7 @@ _KEYS: Final[Mapping[str, tuple[str, tuple[str, ...], Callable[[str, Any], Any]]
     "fields": ("fields", _ARRAY, parse_doc_value_fields),
     "stored_fields": ("stored_fields", _TEXTS, _one(parse_stored_fields)),
     "highlight": ("highlight", _OBJECT, _one(parse_highlight)),
+    "indices_boost": ("indices_boost", _LISTED, _indices_boost),
     "explain": ("explain", _SCALAR, to_bool),
     "version": ("version", _SCALAR, to_bool),
     "seq_no_primary_term": ("seq_no_primary_term", _SCALAR, to_bool),

@@ -105,6 +105,7 @@ class _How:
     max_expansions: int = 50
     transpositions: bool = True
     leading_wildcard: bool = True
+    by_default: bool = False
 
 
 def parse_url_query(parameters: Mapping[str, str]) -> Node:
@@ -119,6 +120,7 @@ def parse_url_query(parameters: Mapping[str, str]) -> Node:
     lenient = to_bool("lenient", parameters["lenient"]) if parameters.get("lenient") else fields == EVERY_FIELD
     how = _How(
         fields=fields, operator=Operator(operator), analyzer=parameters.get("analyzer") or None, lenient=lenient,
+        by_default=not default,
     )  # fmt: skip
     return _Parser(parameters["q"], _tokens(parameters["q"]), how).whole()
 
@@ -141,6 +143,7 @@ def parse_query_string(body: Mapping[str, Any]) -> Node:
         phrase_slop=read.get("phrase_slop", 0), fuzziness=read.get("fuzziness", "AUTO"),
         prefix_length=read.get("fuzzy_prefix_length", 0), max_expansions=read.get("fuzzy_max_expansions", 50),
         transpositions=read.get("fuzzy_transpositions", True), leading_wildcard=read.get("allow_leading_wildcard", True),
+        by_default=not fields and not read.get("default_field"),
     )  # fmt: skip
     text = re.sub(r'([-+!(){}\[\]^"~*?:\\/&|=<>])', r"\\\1", read["query"]) if read.get("escape") else read["query"]
     node = _Parser(text, _tokens(text), how).whole()
@@ -273,7 +276,8 @@ class _Parser:
     def _each(self, fields: Fields, node: Node) -> Node:
         if len(fields) == 1 and fields[0][1] == 1.0 and "*" not in fields[0][0]:
             return replace(node, field=fields[0][0])  # type: ignore[call-arg]
-        return AcrossFields(fields=fields, query=node, tie_breaker=self.how.tie_breaker)
+        default = self.how.by_default and fields is self.how.fields
+        return AcrossFields(fields=fields, query=node, tie_breaker=self.how.tie_breaker, by_default=default)
 
     def _text(self, fields: Fields, text: str, kind: str, slop: int = 0) -> Node:
         how = self.how
@@ -285,7 +289,7 @@ class _Parser:
             )
         return MultiMatch(
             fields=fields, text=text, type=kind, slop=slop, operator=how.operator, analyzer=how.analyzer, lenient=how.lenient,
-            tie_breaker=how.tie_breaker,
+            tie_breaker=how.tie_breaker, by_default=how.by_default and fields is how.fields,
         )  # fmt: skip
 
     def _word(self, field: str, fields: Fields, word: str) -> Node:

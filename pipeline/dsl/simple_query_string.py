@@ -48,7 +48,9 @@ def parse_simple_query_string(body: Mapping[str, Any]) -> Node:
     if "query" not in read:
         raise parsing("[simple_query_string] query text missing")
     paths = to_fields("fields", fields) if fields else ()
-    parser = _Parser(read["query"], paths or (("*", 1.0),), read, _flags(read.get("flags", "ALL")))
+    parser = _Parser(
+        read["query"], paths or (("*", 1.0),), read, _flags(read.get("flags", "ALL")), by_default=not paths
+    )
     node = parser.whole()
     minimum = read.get("minimum_should_match")
     if minimum is not None and isinstance(node, Bool):
@@ -72,6 +74,7 @@ class _Parser:
     fields: Sequence[tuple[str, float]]
     options: Mapping[str, Any]
     flags: frozenset[str]
+    by_default: bool = False
     at: int = 0
     clauses: int = 0
     default: Operator = field(init=False)
@@ -183,7 +186,12 @@ class _Parser:
         elif raw.endswith("*") and not raw.endswith("\\*") and len(raw) > 1 and "PREFIX" in self.flags:
             self._add(
                 state,
-                AcrossFields(fields=self.fields, query=Prefix(field="", value=text[:-1].lower()), tie_breaker=1.0),
+                AcrossFields(
+                    fields=self.fields,
+                    query=Prefix(field="", value=text[:-1].lower()),
+                    tie_breaker=1.0,
+                    by_default=self.by_default,
+                ),
             )
         else:
             self._add(state, self._texts(text, "most_fields", 1.0))
@@ -198,7 +206,7 @@ class _Parser:
     def _texts(self, text: str, kind: str, tie_breaker: float, *, slop: int = 0) -> Node:
         return MultiMatch(
             fields=self.fields, text=text, type=kind, tie_breaker=tie_breaker, slop=slop, analyzer=self.options.get("analyzer"),
-            lenient=self.options.get("lenient", self.fields == (("*", 1.0),)),
+            lenient=self.options.get("lenient", self.fields == (("*", 1.0),)), by_default=self.by_default,
         )  # fmt: skip
 
     def _fuzzy(self, text: str, edits: int) -> Node:
@@ -207,7 +215,7 @@ class _Parser:
             max_expansions=self.options.get("fuzzy_max_expansions", 50),
             transpositions=self.options.get("fuzzy_transpositions", True),
         )  # fmt: skip
-        return AcrossFields(fields=self.fields, query=fuzzy, tie_breaker=1.0)
+        return AcrossFields(fields=self.fields, query=fuzzy, tie_breaker=1.0, by_default=self.by_default)
 
     def _add(self, state: _State, branch: Node | None) -> None:
         """Lucene's buildQueryTree."""

@@ -130,6 +130,19 @@ def _number(name: str, value: Any) -> int:
     return number
 
 
+def _positive(name: str, value: Any) -> int:
+    number = to_int(name, value)
+    if number < 1:
+        raise illegal_argument(f"[{name}] must be a positive integer")
+    return number
+
+
+def _highlighter(name: str, value: Any) -> str:
+    if to_text(name, value) not in {"unified", "plain", "fvh"}:
+        raise illegal_argument(f"unknown highlighter type [{shown(value)}]: use [unified], [plain] or [fvh]")
+    return to_text(name, value)
+
+
 def _tags_schema(name: str, value: Any) -> str:
     if to_text(name, value) not in {"default", "styled"}:
         raise illegal_argument(f"Unknown tag schema [{shown(value)}]")
@@ -154,7 +167,7 @@ _HIGHLIGHT: Final[Mapping[str, Read]] = {
     "order": to_text,
     "highlight_query": _query,
     # these choose between highlighters, where here is one that follows the analysis
-    "type": to_text,
+    "type": _highlighter,
     "fragmenter": to_text,
     "boundary_scanner": to_text,
     "boundary_scanner_locale": to_text,
@@ -162,7 +175,7 @@ _HIGHLIGHT: Final[Mapping[str, Read]] = {
     "boundary_max_scan": _number,
     "phrase_limit": _number,
     "force_source": to_bool,
-    "max_analyzer_offset": to_int,
+    "max_analyzer_offset": _positive,
     "options": to_object,
 }
 _HIGHLIGHT_GLOBAL: Final = {
@@ -174,6 +187,7 @@ _HIGHLIGHT_GLOBAL: Final = {
 }
 _HIGHLIGHT_FIELD: Final = {**_HIGHLIGHT, "matched_fields": to_texts, "fragment_offset": to_int}
 _ARGUMENTS: Final = {
+    "max_analyzer_offset": "looked_at_characters",
     "pre_tags": "pre_tag",
     "post_tags": "post_tag",
     "highlight_query": "query",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from schemas.errors import SedimentError, illegal_argument, invalid
+from schemas.limits import QUERY_TEXT_CHARACTERS_MAX
 from schemas.query import Scalar
 
 Read = Callable[[str, Any], Any]
@@ -172,14 +173,22 @@ def to_text(name: str, value: Any) -> str:
     """A string; numbers and booleans are shown as one."""
     if not is_scalar(value):
         raise parsing(f"[{name}] must be a string but found [{token(value)}]")
-    return value if isinstance(value, str) else shown(value)
+    return _short_enough(name, value) if isinstance(value, str) else shown(value)
+
+
+def _short_enough(name: str, text: str) -> str:
+    if len(text) > QUERY_TEXT_CHARACTERS_MAX:
+        raise illegal_argument(
+            f"[{name}] is {len(text)} characters long: the limit is {QUERY_TEXT_CHARACTERS_MAX}; ask for less at once"
+        )
+    return text
 
 
 def to_scalar(name: str, value: Any) -> Scalar:
     """A string, a finite number or a boolean."""
     if not is_scalar(value) or (isinstance(value, float) and not math.isfinite(value)):
         raise parsing(f"[{name}] must be a value but found [{token(value)}]")
-    scalar: Scalar = value
+    scalar: Scalar = _short_enough(name, value) if isinstance(value, str) else value
     return scalar
 
 

@@ -32,7 +32,14 @@ from schemas import events
 from schemas.errors import ErrorKind, SedimentError, conflict, illegal_argument, not_found
 from schemas.fields.similarity import similarities_of
 from schemas.ids import IndexName, LogOffset, PartitionId, TopicName
-from schemas.limits import PARTITIONS_MAX
+from schemas.limits import (
+    FIELD_DEPTH_MAX,
+    FIELD_NAME_BYTES_MAX,
+    INNER_RESULT_WINDOW_MAX,
+    PARTITIONS_MAX,
+    REGEXP_CHARACTERS_MAX,
+    TERMS_QUERY_MAX,
+)
 from schemas.mapping import FieldType, IndexMapping
 from schemas.mapping_rules.checks import check_similarities, checked_mapping
 from schemas.records import AppendBatch, ByteColumn
@@ -56,6 +63,21 @@ KNOWN_SETTINGS: Final = frozenset(
 KNOWN_PREFIXES: Final = (
     "blocks.", "routing.", "merge.", "search.slowlog.", "indexing.slowlog.", "sort.", "lifecycle.", analysis.PREFIX,
 )  # fmt: skip
+
+# settings that would change answers and cannot, so that nobody relies on them: prefix or name -> what to do instead
+REFUSED_SETTINGS: Final[Mapping[str, str]] = {
+    "sort.": "indices are not kept sorted: leave it out, and sort in the search",
+    "default_pipeline": "there are no ingest pipelines: change documents before they are sent",
+    "final_pipeline": "there are no ingest pipelines: change documents before they are sent",
+}
+# bounds that an index cannot raise
+BOUNDS: Final[Mapping[str, int]] = {
+    "max_terms_count": TERMS_QUERY_MAX,
+    "max_regex_length": REGEXP_CHARACTERS_MAX,
+    "max_inner_result_window": INNER_RESULT_WINDOW_MAX,
+    "mapping.depth.limit": FIELD_DEPTH_MAX,
+    "mapping.field_name_length.limit": FIELD_NAME_BYTES_MAX,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +365,27 @@ def check_settings(flat: Mapping[str, Any]) -> None:
             )
         if name == "refresh_interval":
             refresh_ms(str(value))
+        _check_effect(name, value)
+
+
+def _check_effect(name: str, value: Any) -> None:
+    """Raise ``illegal_argument`` for a value that asks for what would not be done, and ``parse`` for default fields that are none."""
+    for refused, instead in REFUSED_SETTINGS.items():
+        if (name == refused or (refused.endswith(".") and name.startswith(refused))) and value not in {
+            None,
+            "",
+            "_none",
+        }:
+            raise illegal_argument(f"setting [index.{name}] with value [{value}] is not supported: {instead}")
+    if (
+        name in BOUNDS
+        and value is not None
+        and (not re.fullmatch("[0-9]{1,9}", str(value)) or int(value) > BOUNDS[name])
+    ):
+        raise illegal_argument(
+            f"Failed to parse value [{value}] for setting [index.{name}] must be a whole number <= {BOUNDS[name]}, "
+            "which is what it is for every index: leave it out"
+        )
 
 
 _UNITS_MS: Mapping[str, float] = {

@@ -34,11 +34,11 @@ PLACE_SHIFT = 48  # bits of an offset in a place; as in ``pipeline.search.sort``
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """One index with those who answer for it. ``filter``: what is left of the index where only a part is looked at."""
+    """One index with those who answer for it. ``own``: what it is asked of a request, where that is not the same for all indices."""
 
     name: IndexName
     searchers: Sequence[PartitionSearcher]
-    filter: Node | None = None
+    own: Callable[[SearchRequest], SearchRequest] = lambda request: request
 
 
 def narrowed(request: SearchRequest, condition: Node | None) -> SearchRequest:
@@ -221,7 +221,7 @@ class Scatter:
         """The newest state of every partition; one that cannot be asked is among the failures."""
         found: list[View] = []
         for place, one in enumerate(indices):
-            asked = narrowed(request, one.filter)
+            asked = one.own(request)
             for searcher in one.searchers:
                 try:
                     view = searcher.view()
@@ -256,7 +256,7 @@ class Scatter:
         page: Sequence[tuple[int, RowHit]],
         statistics: Mapping[int, Statistics],
     ) -> list[FetchedHit | None]:
-        """The page's documents in its order; None where a partition failed meanwhile."""
+        """The page's documents in its order; None where a partition failed meanwhile. Raises where none can be had."""
         places: dict[int, list[int]] = {}
         for at, (result, _) in enumerate(page):
             places.setdefault(result, []).append(at)
@@ -267,6 +267,8 @@ class Scatter:
 
         found: list[FetchedHit | None] = [None] * len(page)
         answers = self._each([views[result] for result in places], fetch)
+        if places and all(one is None for one in answers):
+            raise AllFailedError(tuple(self.failures), "fetch")
         for ats, hits in zip(places.values(), answers, strict=True):
             for at, hit in zip(ats, hits or (), strict=False):  # nothing where the partition failed
                 found[at] = hit

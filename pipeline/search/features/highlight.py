@@ -32,7 +32,6 @@ from pipeline.search.queries.plan import (
 )
 from pipeline.search.values import text_of
 from schemas.errors import illegal_argument
-from schemas.limits import HIGHLIGHT_BYTES_MAX
 from schemas.mapping import INVERTED_TYPES, Field
 from schemas.query import HighlightField, SearchRequest
 from schemas.results import Statistics
@@ -138,11 +137,14 @@ def _wanted(plan: Plan) -> Mapping[str, Wanted]:
 def highlight_values(
     one: Field, values: Sequence[Any], wanted: Wanted, spec: HighlightField, analyzer: Analyzer
 ) -> list[str]:
-    """The fragments of one field. Raises where a text is longer than HIGHLIGHT_BYTES_MAX."""
+    """The fragments of one field. Raises where texts are longer than may be analysed and not just their beginnings are looked at."""
     texts = [text_of(v) for v in values if v is not None]
-    if sum(map(len, texts)) > HIGHLIGHT_BYTES_MAX:
+    most = spec.analyzed_characters_max
+    if spec.looked_at_characters is not None and spec.looked_at_characters <= most:
+        texts = [text[: spec.looked_at_characters] for text in texts]
+    elif sum(map(len, texts)) > most:
         message = (
-            f"The length of [{one.path}] field has exceeded [{HIGHLIGHT_BYTES_MAX}] - maximum allowed to be analyzed for "
+            f"The length of [{one.path}] field has exceeded [{most}] - maximum allowed to be analyzed for "
             f"highlighting. This maximum can be set by changing the [index.highlight.max_analyzed_offset] index level setting."
         )
         raise illegal_argument(message)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from query_api.elastic.reading.asking import Question, measured, ready, searched
 from query_api.elastic.reading.keeping import Sliced
+from query_api.elastic.reading.own import own_request
 from query_api.elastic.wire.names import Target
-from query_api.fanout.scatter import SHARD_DOC, AllFailedError, Answer, Scatter, Shown, View, narrowed
+from query_api.fanout.scatter import SHARD_DOC, AllFailedError, Answer, Scatter, Shown, View
 from query_api.fanout.services import Services
 from schemas.query import Node, SearchRequest, SortKey, SourceFilter
 
@@ -46,7 +47,7 @@ def pages(services: Services, wanted: Wanted, now_ms: int) -> Iterator[tuple[int
                 if scatter.failures:
                     raise AllFailedError(tuple(scatter.failures), "query")
             targets = [wanted.targets[v.place] for v in views]
-            now = [v.asking(narrowed(request, t.filter())) for v, t in zip(views, targets, strict=True)]
+            now = [v.asking(own_request(t, request)) for v, t in zip(views, targets, strict=True)]
             return scatter.search_views(now, request, count)
 
         answer = measured(services, question, search)

@@ -45,10 +45,11 @@ def table(call: Call, columns: Sequence[Column], rows: Sequence[Mapping[str, Any
     if call.flag("v"):
         cells.insert(0, [name for name, _ in chosen])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)] if cells else []
+    lasts = [False] * (len(chosen) - 1) + [True]
     lines = [
         " ".join(
-            cell.rjust(width) if c.right else cell.ljust(width)
-            for cell, width, (_, c) in zip(line, widths, chosen, strict=True)
+            cell.rjust(width) if c.right else cell if last else cell.ljust(width)
+            for cell, width, (_, c), last in zip(line, widths, chosen, lasts, strict=True)
         )
         for line in cells
     ]

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pipeline.telemetry import names
 from query_api.elastic.reading.hit_fields import check_fields
+from query_api.elastic.reading.own import own_request
 from query_api.elastic.reading.sort_values import with_search_after
 from query_api.elastic.wire.blocks import Level, check_block
 from query_api.elastic.wire.names import Options, Target, resolve, searchers_of
@@ -48,7 +50,7 @@ def ready(question: Question) -> SearchRequest:
 def searched(services: Services, question: Question) -> list[Searched]:
     """The indices with those who answer for them."""
     routing = question.parameters.get("routing")
-    return [Searched(t.name, asked(services, t, routing), t.filter()) for t in question.targets]
+    return [Searched(t.name, asked(services, t, routing), partial(own_request, t)) for t in question.targets]
 
 
 def ask(services: Services, question: Question) -> Answer:

@@ -7,6 +7,7 @@ from query_api.elastic.reading.source import stored_values
 from query_api.elastic.wire.names import Target
 from query_api.fanout.aggregations.shown import decimal_format
 from schemas.errors import illegal_argument
+from schemas.limits import DOC_VALUE_FIELDS_MAX
 from schemas.mapping import NUMBER_TYPES, FieldType
 from schemas.query import SearchRequest
 from schemas.results import FetchedHit
@@ -16,6 +17,15 @@ NOTHING: Final = "_none_"  # of ``stored_fields``: neither an id nor a source
 
 def check_fields(request: SearchRequest, targets: Sequence[Target]) -> None:
     """Raises ``illegal_argument`` where ``fields`` cannot be had: the source is not kept, or a type has no formats."""
+    for target in targets if request.docvalue_fields else ():
+        text = target.state.setting("max_docvalue_fields_search", "")
+        most = int(text) if text.isdigit() else DOC_VALUE_FIELDS_MAX
+        if len(request.docvalue_fields) > most:
+            raise illegal_argument(
+                f"Trying to retrieve too many docvalue_fields. Must be less than or equal to: [{most}] but was "
+                f"[{len(request.docvalue_fields)}]. This limit can be set by changing the [index.max_docvalue_fields_search] "
+                "index level setting."
+            )
     if not request.fields:
         return
     for target in targets:

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from query_api.elastic.reading.asking import Question, measured, ready, searched, targets_of
 from query_api.elastic.reading.keeping import Sliced, closed, identities, keep_alive
+from query_api.elastic.reading.own import own_request
 from query_api.elastic.wire.call import Call, Reply, token_of
 from query_api.elastic.wire.names import OPTIONS, SEARCHED, Target, options_of
 from query_api.elastic.wire.router import Body, Route, route
 from query_api.fanout.contexts import Context
-from query_api.fanout.scatter import SHARD_DOC, AllFailedError, Answer, Scatter, narrowed
+from query_api.fanout.scatter import SHARD_DOC, AllFailedError, Answer, Scatter
 from query_api.fanout.services import Services
 from schemas.errors import illegal_argument, invalid
 from schemas.query import SearchRequest
@@ -98,7 +99,7 @@ def search(services: Services, context: Context, question: Question, cut: Sliced
     """Search a point in time."""
     moment: Moment = context.content
     request = cut.applied(ready(question))
-    views = [view.asking(narrowed(request, moment.targets[view.place].filter())) for view in context.views]
+    views = [view.asking(own_request(moment.targets[view.place], request)) for view in context.views]
     return measured(services, question, lambda scatter: scatter.search_views(views, request, moment.partitions))
 
 

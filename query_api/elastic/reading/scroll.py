@@ -106,8 +106,8 @@ def _next(services: Services, context: Context) -> Answer:
 
 
 def _narrowed(first: SearchRequest, page: SearchRequest) -> SearchRequest:
-    """What an index was asked first (an alias may leave a part of it only), on the next page."""
-    return replace(page, query=first.query)
+    """What an index was asked first (an alias may leave a part of it only, its settings may differ), on the next page."""
+    return replace(page, query=first.query, post_filter=first.post_filter, highlight=first.highlight)
 
 
 def scroll(services: Services, call: Call) -> Reply:

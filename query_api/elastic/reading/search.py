@@ -1,6 +1,7 @@
 """Routes that search: _search, _count, _msearch, validate."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,8 +11,8 @@ from query_api.elastic.reading.asking import Question, ask, targets_of
 from query_api.elastic.reading.keeping import parse_slice
 from query_api.elastic.reading.source import SOURCE_PARAMETERS
 from query_api.elastic.wire import errors
-from query_api.elastic.wire.call import Call, Reply, parse_json, token_of
-from query_api.elastic.wire.names import OPTIONS, SEARCHED, Options, Target, options_of
+from query_api.elastic.wire.call import Call, Reply, check_duplicates, parse_json, token_of
+from query_api.elastic.wire.names import OPTIONS, SEARCHED, Options, Target, options_of, resolve
 from query_api.elastic.wire.router import Body, Route, Where, route
 from query_api.fanout.scatter import Answer
 from query_api.fanout.services import Services
@@ -60,6 +61,7 @@ def search(services: Services, call: Call) -> Reply:
     request = (
         plain_request(call, _window(targets)) if plain else _request(call, body, services.clock_ms(), _window(targets))
     )
+    _check_boosted(services, call, request)
     question = Question(targets, request, call.parameters)
     sliced = parse_slice(cut, targets)
     if context is not None:
@@ -72,8 +74,16 @@ def search(services: Services, call: Call) -> Reply:
     return Reply(_answer(services, question, started))
 
 
+def _check_boosted(services: Services, call: Call, request: SearchRequest) -> None:
+    """Raises ``index_not_found`` where a boost is for what there is not."""
+    for name, _ in request.indices_boost:
+        resolve(services.indices, name, replace(options_of(call, SEARCHED), forbid_closed=False))
+
+
 def _request(call: Call, body: Any, now_ms: int, window: int) -> SearchRequest:
     _check_search_parameters(call)
+    if body:
+        check_duplicates(call.body)
     return parse_search(body, now_ms=now_ms, parameters=_without_timeout(call), result_window_max=window)
 
 
@@ -123,6 +133,8 @@ def _check_search_parameters(call: Call) -> None:
 def count(services: Services, call: Call) -> Reply:
     """How many documents match."""
     body = call.json()
+    if body:
+        check_duplicates(call.body)
     targets = _targets(services, call)
     request = parse_count(body, now_ms=services.clock_ms(), parameters=call.parameters)
     answer = ask(services, Question(targets, request, call.parameters))
@@ -178,8 +190,11 @@ def _one(services: Services, call: Call, header: Mapping[str, Any], body: bytes)
         )
         targets = targets_of(services, expression, _header_options(header))
         parameters = {**call.parameters, **{k: str(header[k]) for k in ("routing",) if header.get(k)}}
+        value = parse_json(body) if body.strip() else None
+        if value:
+            check_duplicates(body)
         request = parse_search(
-            parse_json(body) if body.strip() else None,
+            value,
             now_ms=services.clock_ms(),
             parameters={},
             result_window_max=_window(targets),
@@ -204,7 +219,7 @@ def validate(services: Services, call: Call) -> Reply:
     except SedimentError as error:
         failed: dict[str, Any] = {"_shards": total, "valid": False}
         if call.flag("explain"):
-            failed["error"] = f"{errors.type_of(error.code)}: {error.message}"
+            failed["error"] = f"{errors.type_of(error.code)}[{error.message}]"
         return Reply(failed)
     valid: dict[str, Any] = {"_shards": total, "valid": True}
     if call.flag("explain"):

@@ -3,6 +3,7 @@
 A handler is a plain function ``(services, call) -> Reply`` that may block; ``routes`` runs it in a thread.
 """
 
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -86,10 +87,11 @@ class Call:
         return parse_json(self.body) if self.body.strip() else None
 
     def json_object(self) -> dict[str, Any]:
-        """The body, which must be a JSON object; empty where there is none."""
+        """The body, which must be a JSON object that says nothing twice; empty where there is none."""
         value = self.json()
         if value is None:
             return {}
+        check_duplicates(self.body)
         if not isinstance(value, dict):
             raise invalid("parse", f"Expected [START_OBJECT] but found [{token_of(value)}]")
         return value
@@ -157,6 +159,8 @@ def parse_json(data: bytes) -> Any:
 
 def json_error(data: bytes, error: orjson.JSONDecodeError) -> SedimentError:
     """What is wrong with this JSON, in Jackson's words, and where."""
+    if "UTF-8" in str(error):
+        return _not_text(data)
     match = _POSITION.search(str(error))
     line, column = (int(match[1]), int(match[2])) if match else (1, 1)
     where = f"\n at [Source: (byte[])[{len(data)} bytes]; line: {line}, column: {column}]"
@@ -171,6 +175,36 @@ def json_error(data: bytes, error: orjson.JSONDecodeError) -> SedimentError:
         line=line,
         col=column,
     )
+
+
+def _not_text(data: bytes) -> SedimentError:
+    """Where the first byte is that is not UTF-8."""
+    try:
+        data.decode()
+        at = 0
+    except UnicodeDecodeError as error:
+        at = error.start
+    line, column = data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
+    where = f"\n at [Source: (byte[])[{len(data)} bytes]; line: {line}, column: {column}]"
+    return invalid("json_parse", f"Invalid UTF-8 byte 0x{data[at]:02x}{where}", line=line, col=column)
+
+
+def check_duplicates(data: bytes) -> None:
+    """Raise ``json_parse`` where an object says a thing twice: one of both would be dropped in silence. ``data`` can be parsed."""
+    try:
+        json.loads(data, object_pairs_hook=_each_once, parse_int=len, parse_float=len)
+    except RecursionError:
+        raise invalid("json_parse", "Document nesting depth exceeds the maximum allowed") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) == len(pairs):
+        return
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise invalid("json_parse", f"Duplicate field '{name[:200]}'")
+        seen.add(name)
 
 
 def _plain(error: orjson.JSONDecodeError) -> str:

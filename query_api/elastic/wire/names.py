@@ -244,6 +244,8 @@ class _Found:
                 return
         found = known(self._indices, name)
         if state is None and found and not self._options.aliases:
+            if self._options.ignore_unavailable:
+                return
             raise illegal_argument(
                 f"The provided expression [{name}] matches an alias, specify the corresponding concrete indices instead."
             )

@@ -110,6 +110,13 @@ class Router:
                     one, names = node.routes[tried]
                     return Match(one, dict(zip(names, values, strict=True)))
             allowed += node.routes
+        if (
+            segments
+            and segments[0].startswith("_")
+            and segments[0] != "_all"
+            and segments[0] not in self._root.literals
+        ):
+            return []  # no index is called so: it is a route of some other server
         return sorted(set(allowed))
 
 

@@ -142,6 +142,10 @@ def test_a_topic_survives_an_unknown_outcome(world: World, monkeypatch: pytest.M
         ({"nonsense": 1}, "unknown setting [index.nonsense]"),
         ({"index.refresh_interval": "1 parsec"}, "failed to parse setting [index.refresh_interval]"),
         ({"index": {"refresh_interval": "²s"}}, "failed to parse setting [index.refresh_interval]"),
+        ({"sort.field": ["k"]}, "sort in the search"),
+        ({"index": {"default_pipeline": "p"}}, "there are no ingest pipelines"),
+        ({"max_terms_count": 100_000}, "<= 65536"),
+        ({"mapping.depth.limit": "deep"}, "must be a whole number"),
     ],
 )
 def test_settings_are_checked_in_elasticsearchs_words(world: World, settings: dict[str, Any], words: str) -> None:

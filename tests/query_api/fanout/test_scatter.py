@@ -105,3 +105,23 @@ def test_when_scores_are_needed() -> None:
     assert needs_scores(SearchRequest(size=0, min_score=1.0))
     assert not needs_scores(SearchRequest(sort=(SortKey("n"),)))
     assert not needs_scores(SearchRequest(size=0))
+
+
+def test_a_page_that_nobody_can_fetch_is_an_error(pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where some of it can be had, the partition that failed is named."""
+    parts = [partition(i) for i in range(2)]
+    whole = FakeView.fetch
+
+    def fetch(self: FakeView, *given: Any) -> Any:
+        if self.partition in failing:
+            raise unavailable("unavailable", "away")
+        return whole(self, *given)
+
+    monkeypatch.setattr(FakeView, "fetch", fetch)
+    failing = {1}
+    answer = scatter(pool).search([Searched(INDEX, parts)], SearchRequest())
+    assert ([f.partition for f in answer.failures], len(answer.hits)) == ([1], 2)
+    failing = {0, 1}
+    with pytest.raises(AllFailedError) as found:
+        scatter(pool).search([Searched(INDEX, parts)], SearchRequest())
+    assert found.value.phase == "fetch"

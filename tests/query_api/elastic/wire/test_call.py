@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.elastic.wire.call import Call, filter_paths, inflate, parse_json, parse_query_string
+from query_api.elastic.wire.call import Call, check_duplicates, filter_paths, inflate, parse_json, parse_query_string
 from schemas.errors import SedimentError
 
 VALUE = {"took": 3, "hits": {"total": 2, "hits": [{"_id": "1", "_source": {"a": 1, "b": 2}}, {"_id": "2"}]}}
@@ -47,7 +47,7 @@ def test_parameters() -> None:
 
 @pytest.mark.parametrize(
     ("data", "word"),
-    [(b"{", "end-of-input"), (b'{"a":x}', "character ('x' (code 120))"), (b"\xff", "character"), (b"[" * 5000, "")],
+    [(b"{", "end-of-input"), (b'{"a":x}', "character ('x' (code 120))"), (b"\xff", "Invalid UTF-8"), (b"[" * 5000, "")],
 )
 def test_malformed_json(data: bytes, word: str) -> None:
     """The message says what and where."""
@@ -69,3 +69,22 @@ def test_any_gzip_body(body: bytes) -> None:
     """Bytes that are no gzip are refused."""
     with pytest.raises(SedimentError):
         inflate(body, 100)
+
+
+def test_an_object_says_a_thing_once() -> None:
+    """The second of two equal names would hide the first; wherever it stands, the error names it."""
+    for data in (b'{"a":1,"a":1}', b'[{"q":{"must":[],"must":[1e5]}}]'):
+        with pytest.raises(SedimentError) as found:
+            check_duplicates(data)
+        assert (found.value.code, "Duplicate field" in found.value.message) == ("json_parse", True)
+    check_duplicates(b'{"a":{"a":' + b"9" * 5000 + b'},"b":{"a":-0.5e9999}}')
+    with pytest.raises(SedimentError, match="depth"):
+        check_duplicates(b"[" * 5_000 + b"]" * 5_000)
+
+
+def test_what_is_not_utf8_is_pointed_at() -> None:
+    """With its byte, line and column."""
+    with pytest.raises(SedimentError) as found:
+        parse_json(b'{"a":\n "\xff"}')
+    assert found.value.message.startswith("Invalid UTF-8 byte 0xff")
+    assert (found.value.details["line"], found.value.details["col"]) == (2, 3)

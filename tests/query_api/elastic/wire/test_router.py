@@ -38,6 +38,8 @@ def test_what_is_not_there() -> None:
     """A path of ours gives its methods, any other none."""
     assert ROUTER.find("DELETE", "/a") == ["GET", "PUT"]
     assert ROUTER.find("GET", "/a/b/c/d") == []
+    assert ROUTER.find("POST", "/_mtermvectors") == []  # no index is called so
+    assert ROUTER.find("DELETE", "/_all") == ["GET", "PUT"]
     with pytest.raises(SedimentError, match="UTF-8"):
         ROUTER.find("GET", "/%ff")
 
