@@ -68,10 +68,22 @@ def machine() -> str:
     return f"{versions} {binding.get_host_cpu_name()} {features}"
 
 
-def closure(module: str) -> dict[str, bytes]:
-    """The sources of a module and of all modules of ours that it imports, directly or not."""
+def digest_of_all() -> str:
+    """A name for all kernels as they are now: it changes whenever the folder of one of them does, or what is compiled ahead."""
+    package = ROOT / "pipeline"
+    files = [*package.rglob("*_kernels.py"), package / "kernels" / "warm.py"]
+    modules = [".".join(one.relative_to(ROOT).with_suffix("").parts) for one in files]
+    digest = hashlib.sha256(f"{machine()} {sys.version}".encode())
+    for name, source in sorted(closure(*modules).items()):
+        digest.update(f"\0{name}\0".encode())
+        digest.update(source)
+    return digest.hexdigest()[:16]
+
+
+def closure(*modules: str) -> dict[str, bytes]:
+    """The sources of some modules and of all modules of ours that they import, directly or not."""
     sources: dict[str, bytes] = {}
-    queue = [module]
+    queue = list(modules)
     while queue:
         name = queue.pop()
         path = source_of(name)

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -41,11 +40,11 @@ class RunningNode:
 
 def use_kernels(report: Callable[[str], None] = lambda _line: None) -> None:
     """Point numba at the cache folder, and compile what is missing there, with progress. Before any kernel is imported."""
-    from pipeline.kernels.cache import default_base, use_cache
+    from pipeline.kernels.cache import default_base, digest_of_all, use_cache
 
     base = default_base()
     use_cache(base)
-    marker = base / _kernels_digest()
+    marker = base / f"warm-{digest_of_all()}"
     if marker.exists():
         return
     report("compiling kernels (once)")
@@ -56,19 +55,6 @@ def use_kernels(report: Callable[[str], None] = lambda _line: None) -> None:
     if done.returncode == 0:
         base.mkdir(parents=True, exist_ok=True)
         marker.touch()
-
-
-def _kernels_digest() -> str:
-    """A name that changes with every source of a kernel."""
-    from hashlib import sha256
-
-    import pipeline
-
-    digest = sha256(sys.version.encode())
-    root = Path(pipeline.__file__).parent
-    for path in sorted([*root.rglob("*_kernels.py"), *(root / "kernels").glob("*.py")]):
-        digest.update(path.read_bytes())
-    return f"warm-{digest.hexdigest()[:16]}"
 
 
 @contextmanager

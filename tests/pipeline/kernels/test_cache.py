@@ -44,7 +44,10 @@ def test_an_edit_in_a_helper_changes_the_folder(tmp_path: Path, monkeypatch: pyt
     helper.write_text("K = 1\n")
     before = cache.folder_of("pipeline.a_kernels"), cache.folder_of("pipeline.b_kernels")
     assert before[0].startswith("a_kernels-")
+    everything = cache.digest_of_all()
+    assert cache.digest_of_all() == everything
     helper.write_text("K = 2\n")
+    assert cache.digest_of_all() != everything
     after = cache.folder_of("pipeline.a_kernels"), cache.folder_of("pipeline.b_kernels")
     assert before[0] != after[0]
     assert before[1] == after[1]
