@@ -36,8 +36,7 @@ from pipeline.replay.past import mapping_before, state_before
 from pipeline.replay.sample import Sampler
 from pipeline.replay.upkeep import Upkeep
 from pipeline.replay.window import PastLog, parse_until
-from pipeline.rocks.database import RocksStore
-from pipeline.rocks.tuning import Tuning
+from pipeline.rocks.database import RocksStore, StoreMemory
 from pipeline.segments.chunks.cache import ArrayCache
 from pipeline.segments.chunks.damage import Damage
 from pipeline.segments.manifest import Identity
@@ -86,6 +85,7 @@ class Node:
         self.metrics = metrics
         self.tracer = tracer
         self.cache = ArrayCache(settings.memory.arrays_bytes)
+        self._stores = StoreMemory(settings.memory.stores_bytes)
         self._probe = probe
         self._pools = _Pools(
             ThreadPoolExecutor(2, "commit"),
@@ -203,7 +203,7 @@ class Node:
                 "topic_not_found", f"topic [{index.topic}] of index [{index.name}] is gone: delete the index"
             )
         directory.mkdir(parents=True, exist_ok=True)
-        database = RocksStore(str(directory), Tuning())
+        database = RocksStore(str(directory), memory=self._stores)
         damage = Damage(partial(self.upkeep.on_damage, index, partition, directory))
         identity = Identity("", index.topic, info.topic_id, partition, index.primary_term)
         return Worker(
@@ -333,7 +333,7 @@ class Node:
     def _watch(self) -> None:
         """Look now and then whether a topic got more partitions: then the index stops, with the reason. Keep gauges fresh."""
         while not self._closing.wait(WATCH_S):
-            self.metrics.set(names.CACHE_BYTES, self.cache.bytes, cache="arrays")
+            self._measure_memory()
             for served in list(self._served.values()):
                 for number in range(len(served.workers)):
                     self.upkeep.look(served.state, PartitionId(number), served.workers[number])
@@ -345,6 +345,12 @@ class Node:
                     continue
                 if info is not None and info.partitions != served.state.partitions:
                     self._stop_served(served, info.partitions)
+
+    def _measure_memory(self) -> None:
+        logs = self.log.health().cached_bytes
+        for cache, nbytes in (("arrays", self.cache.bytes), ("log", logs), ("blocks", self._stores.blocks_used_bytes)):
+            self.metrics.set(names.CACHE_BYTES, nbytes, cache=cache)
+        self.metrics.set(names.STORE_BUFFER_BYTES, self._stores.memtables_used_bytes)
 
     def _reopen(self, served: _Served) -> None:
         """The disk or the log was away when an index was opened: try again."""

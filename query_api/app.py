@@ -1,12 +1,10 @@
 """The ASGI application of the query API: all dialects over one set of services."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
-from fastapi import FastAPI
-
-from query_api.console.routes import add_console
+from query_api.console.pages import PAGES
 from query_api.elastic.admin import analyze, cluster, indices, operations, sediment
 from query_api.elastic.batches import by_query, reindex
 from query_api.elastic.cat import indices as cat_indices
@@ -51,34 +49,53 @@ def routes() -> list[Route]:
     return [one for group in groups for one in group]
 
 
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+OPENAPI_PATH: Final = "/openapi.json"
+
+
 class Front:
-    """The application: FastAPI has its few pages, and start and end; what is the dialect's goes there at once, since the
-    layers of a framework cost more than a short search.
+    """The application: FastAPI has its few pages; what is the dialect's goes there at once, since the layers of a framework
+    cost more than a short search. FastAPI is imported for the first page: it would be a fifth of a start.
     """
 
-    def __init__(self, pages: FastAPI, elastic: ElasticApp) -> None:
-        self.pages = pages
+    def __init__(self, services: Services, elastic: ElasticApp) -> None:
         self.elastic = elastic
-        self._paths = frozenset(getattr(one, "path", "") for one in pages.router.routes)
+        self._services = services
+        self._paths = frozenset({OPENAPI_PATH, *PAGES})
+        self._pages: Application | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""
-        to_dialect = scope["type"] == "http" and scope["path"] not in self._paths
-        await (self.elastic if to_dialect else self.pages)(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and scope["path"] not in self._paths:
+            await self.elastic(scope, receive, send)
+        else:
+            if self._pages is None:
+                self._pages = await asyncio.to_thread(_pages, self._services.version)
+            await self._pages(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        self._services.pools.close()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 def build_app(services: Services) -> Front:
     """The application. The composition root that made the services closes them; the thread pools end with the application."""
+    return Front(services, ElasticApp(services, Router(routes())))
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        services.pools.close()
 
-    app = FastAPI(title="Sediment", version=services.version, lifespan=lifespan, docs_url=None, redoc_url=None)
+def _pages(version: str) -> Application:
+    from fastapi import FastAPI
+
+    from query_api.console.routes import add_console
+
+    app = FastAPI(title="Sediment", version=version, openapi_url=OPENAPI_PATH, docs_url=None, redoc_url=None)
     add_console(app)
-    app.openapi = lambda: openapi(services.version)  # type: ignore[method-assign]  # FastAPI's documented way
-    return Front(app, ElasticApp(services, Router(routes())))
+    app.openapi = lambda: openapi(version)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
 
 
 def openapi(version: str) -> dict[str, Any]:

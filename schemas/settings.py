@@ -34,7 +34,7 @@ class LogSettings:
         "show topics as they were before an offset, TOPIC=OFFSET or TOPIC/PARTITION=OFFSET; nothing can be written", ""
     )
     segment_bytes: int = _doc("embedded log: bytes after which a new file begins", 256 << 20)
-    cache_bytes: int = _doc("embedded log: newest bytes kept in memory for readers", 64 << 20)
+    cache_bytes: int = _doc("embedded log: newest bytes kept in memory for readers, of all partitions", 64 << 20)
     replication: int = _doc("Kafka: replicas of a new topic; -1: the brokers' default", -1)
 
 
@@ -54,6 +54,7 @@ class MemorySettings:
     """Budgets in bytes."""
 
     arrays_bytes: int = _doc("segment arrays kept in memory", 512 << 20)
+    stores_bytes: int = _doc("write buffers and blocks of all partitions' stores", 128 << 20)
     writes_bytes: int = _doc("requests in flight on their way to the log; beyond it: 429", 256 << 20)
 
 

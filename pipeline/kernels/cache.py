@@ -1,6 +1,6 @@
-"""Where compiled kernels are kept, so that no edit is ever missed.
+"""Where compiled kernels are kept, so that no edit is ever missed and nothing is compiled twice.
 
-Numba keeps a compiled function beside a stamp of the one source file the function stands in. It does
+Numba keeps a compiled function beside a hash of the one source file the function stands in. It does
 not see an edit in a helper or a constant of another module that was compiled *into* the function, and
 would go on running the old code. So each kernel module has a folder of its own, named by a hash of
 everything its machine code is made from:
@@ -8,21 +8,29 @@ everything its machine code is made from:
     base / <module>-<hash of: the module's source and, transitively, every module of ours it imports;
                      versions of numba and llvmlite; name and features of the CPU>
 
-An edit in one kernel module leaves the compiled code of those that do not import it in place.
+An edit in one kernel module leaves the compiled code of those that do not import it in place. The folder's name says all: where the
+sources lie does not matter, so that checkouts and installations of one version share what one of them has compiled.
 """
 
 import hashlib
 import re
 import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any, Final
 
 import llvmlite
 import numba
 from llvmlite import binding
+from numba.core.caching import FunctionCache, _CacheLocator
+from typing_extensions import override
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("schemas", "pipeline", "query_api", "tests")
+PACKAGES: Final = ("schemas", "pipeline", "query_api")  # what is installed
+NOT_COMPILED: Final = frozenset({__name__})  # imported by every kernel module, and in no machine code
 COMMENT = re.compile(rb"#[^\n]*")
 FROM_IMPORT = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 PLAIN_IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n]*)", re.MULTILINE)
@@ -51,13 +59,106 @@ def use_cache(base: Path) -> Path:
     return base.resolve()
 
 
-def folder_of(module: str) -> str:
-    """The folder under the cache's base for the kernels of one module."""
-    digest = hashlib.sha256(machine().encode())
-    for name, source in sorted(closure(module).items()):
-        digest.update(f"\0{name}\0".encode())
-        digest.update(source)
-    return f"{module.rsplit('.', 1)[-1]}-{digest.hexdigest()[:16]}"
+class KernelLocator(_CacheLocator):  # type: ignore[misc]  # numba is untyped
+    """Tells numba the folder of a kernel. Named in ``NUMBA_CACHE_LOCATOR_CLASSES`` while kernels are declared."""
+
+    def __init__(self, path: str, line: int) -> None:
+        self._path = path
+        self._line = line
+
+    @classmethod
+    @override
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> "KernelLocator":
+        """The place of a kernel."""
+        return cls(kept_in(py_func.__module__), py_func.__code__.co_firstlineno)
+
+    @override
+    def get_cache_path(self) -> str:
+        """The folder."""
+        return self._path
+
+    @override
+    def get_source_stamp(self) -> str:
+        """The folder's name says what is in it."""
+        return ""
+
+    @override
+    def get_disambiguator(self) -> str:
+        """Functions of one name in one module."""
+        return str(self._line)
+
+
+LOCATOR: Final = f"{__name__}.{KernelLocator.__name__}"
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]  # numba is untyped
+    """What numba keeps of one kernel. Where nothing can be written, what is there is used, and nothing is added."""
+
+    @override
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled for a signature."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+class Sources:
+    """The sources of our modules, each read once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[bytes, tuple[str, ...]] | None] = {}
+
+    def closure(self, module: str) -> dict[str, bytes]:
+        """The sources of a module and of all modules of ours that it imports, directly or not."""
+        sources: dict[str, bytes] = {}
+        queue = [module]
+        while queue:
+            name = queue.pop()
+            if name in sources or name in NOT_COMPILED:
+                continue
+            found = self._read(name)
+            if found is not None:
+                sources[name], names = found
+                queue.extend(names)
+        return sources
+
+    def folder_of(self, module: str) -> str:
+        """The folder under the cache's base for the kernels of one module."""
+        digest = hashlib.sha256(machine().encode())
+        for name, source in sorted(self.closure(module).items()):
+            digest.update(f"\0{name}\0".encode())
+            digest.update(source)
+        return f"{module.rsplit('.', 1)[-1]}-{digest.hexdigest()[:16]}"
+
+    def _read(self, module: str) -> tuple[bytes, tuple[str, ...]] | None:
+        if module not in self._found:
+            path = source_of(module)
+            source = None if path is None else path.read_bytes()
+            self._found[module] = None if source is None else (source, imported(source))
+        return self._found[module]
+
+
+SOURCES: Final = Sources()
+
+
+@cache  # once a module, not once a kernel: a start declares more than two hundred
+def kept_in(module: str) -> str:
+    """The folder of a module's kernels in this process, made where it is not there and can be."""
+    path = Path(numba.config.CACHE_DIR) / SOURCES.folder_of(module)
+    with suppress(OSError):
+        path.mkdir(parents=True, exist_ok=True)
+    return str(path)
+
+
+def release(also: Iterable[str]) -> str:
+    """A name that changes when any kernel is to be compiled anew, or one of the modules ``also``, which say what is compiled ahead."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*_kernels.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        digest.update(SOURCES.folder_of(module).encode())
+    for module in also:
+        found = source_of(module)
+        digest.update(b"" if found is None else found.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @cache
@@ -66,32 +167,6 @@ def machine() -> str:
     features = binding.get_host_cpu_features().flatten()
     versions = f"{numba.__version__} {llvmlite.__version__}"
     return f"{versions} {binding.get_host_cpu_name()} {features}"
-
-
-def digest_of_all() -> str:
-    """A name for all kernels as they are now: it changes whenever the folder of one of them does, or what is compiled ahead."""
-    package = ROOT / "pipeline"
-    files = [*package.rglob("*_kernels.py"), package / "kernels" / "warm.py"]
-    modules = [".".join(one.relative_to(ROOT).with_suffix("").parts) for one in files]
-    digest = hashlib.sha256(f"{machine()} {sys.version}".encode())
-    for name, source in sorted(closure(*modules).items()):
-        digest.update(f"\0{name}\0".encode())
-        digest.update(source)
-    return digest.hexdigest()[:16]
-
-
-def closure(*modules: str) -> dict[str, bytes]:
-    """The sources of some modules and of all modules of ours that they import, directly or not."""
-    sources: dict[str, bytes] = {}
-    queue = list(modules)
-    while queue:
-        name = queue.pop()
-        path = source_of(name)
-        if name in sources or path is None:
-            continue
-        sources[name] = path.read_bytes()
-        queue.extend(imported(sources[name]))
-    return sources
 
 
 def source_of(module: str) -> Path | None:
@@ -105,7 +180,6 @@ def source_of(module: str) -> Path | None:
     return None
 
 
-@cache  # once a source, not once a kernel: a start declares some two hundred
 def imported(source: bytes) -> tuple[str, ...]:
     """The names a source may import; `from a import b` counts as `a` and as `a.b`.
 

@@ -6,12 +6,11 @@ numpy does. What it may assume about its arguments is asserted by the Python fun
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 import numba
 
-from pipeline.kernels.cache import folder_of, source_of
+from pipeline.kernels.cache import LOCATOR, KernelCache, source_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,21 +29,21 @@ def kernel(function: F | None = None, *, inline: Literal["always", "never"] = "n
     """
 
     def declare(plain: F) -> F:
-        base = numba.config.CACHE_DIR
-        keep = bool(base) and source_of(plain.__module__) is not None
-        if keep:
-            numba.config.CACHE_DIR = str(Path(base) / folder_of(plain.__module__))
+        keep = bool(numba.config.CACHE_DIR) and source_of(plain.__module__) is not None
+        others = numba.config.CACHE_LOCATOR_CLASSES
+        numba.config.CACHE_LOCATOR_CLASSES = LOCATOR
         try:
             compiled: F = numba.njit(
                 nogil=True,
-                cache=keep,
                 boundscheck=False,
                 error_model="numpy",
                 inline=inline,
                 no_cfunc_wrapper=True,  # nothing calls a kernel by its address; a tenth less to compile
             )(plain)
+            if keep:
+                compiled._cache = KernelCache(plain)  # type: ignore[attr-defined]  # noqa: SLF001 - what cache=True does, but for errors
         finally:
-            numba.config.CACHE_DIR = base
+            numba.config.CACHE_LOCATOR_CLASSES = others
         return compiled
 
     return declare if function is None else declare(function)

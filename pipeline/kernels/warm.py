@@ -2,19 +2,19 @@
 
 A package with kernels has a function that calls each of them once on a small input of the types they are
 used with, and is named here. The functions run in worker processes, several at a time; what they compile
-stays in the cache folder. A second run finds everything compiled and takes as long as the imports.
+stays in the cache folder. A second run finds everything compiled and takes as long as the imports. Then the modules' bytecode is
+written, which nobody else does where PYTHONDONTWRITEBYTECODE is set: a start would compile four hundred modules.
 """
 
 import argparse
+import compileall
 import importlib
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
-from pipeline.kernels.cache import default_base, use_cache
+from pipeline.kernels.cache import PACKAGES, ROOT, default_base, release, use_cache
 
 PROCESSES = 2
 # "module:function", stage by stage: what a stage compiled the next one loads instead of compiling it beside others;
@@ -36,6 +36,12 @@ WARM_STAGES: tuple[tuple[str, ...], ...] = (
     ),
     ("query_api.cli.warmup:warm",),  # the whole: finds what the parts missed
 )
+
+
+def marker(base: Path) -> Path:
+    """The file that says that all kernels of this release are compiled under ``base``."""
+    modules = dict.fromkeys(name.partition(":")[0] for stage in WARM_STAGES for name in stage)
+    return base / f"warm-{release(modules)}"
 
 
 def warm_shared() -> None:
@@ -63,6 +69,9 @@ def run(name: str, base: Path) -> float:
 
 def warm(base: Path, stages: Sequence[Sequence[str]] = WARM_STAGES, processes: int = PROCESSES) -> None:
     """Compile all, with a line of progress for each on standard error."""
+    from concurrent.futures import ProcessPoolExecutor, as_completed  # every start asks this module for its marker
+    from multiprocessing import get_context
+
     context = get_context("spawn")  # a fork would inherit kernels declared for another folder
     total, done = sum(map(len, stages)), 0
     with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=1) as pool:
@@ -74,6 +83,12 @@ def warm(base: Path, stages: Sequence[Sequence[str]] = WARM_STAGES, processes: i
                 print(f"{progress} {tasks[task].partition(':')[0]} {seconds:.1f} s", file=sys.stderr)
 
 
+def write_bytecode() -> None:
+    """What a start imports, compiled; where the folders cannot be written they are left as they are."""
+    for package in PACKAGES:
+        compileall.compile_dir(ROOT / package, quiet=2)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="compile every kernel ahead of time")
@@ -81,6 +96,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=PROCESSES)
     arguments = parser.parse_args()
     warm(arguments.cache, processes=arguments.processes)
+    write_bytecode()
+    marker(arguments.cache).touch()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import msgspec
 
 from pipeline.log.files.file import FORMAT_VERSION, other_format, sync_directory
 from pipeline.log.files.partition import EmbeddedPartition
+from pipeline.log.files.tail import TailBudget
 from pipeline.log.local_log import LocalLog
 from pipeline.log.ports import LogHealth, Skipped, TopicInfo
 from pipeline.log.refusals import log_locked, log_unwritable
@@ -30,7 +31,7 @@ from schemas.ids import PartitionId
 from schemas.limits import DOCUMENT_BYTES_MAX
 
 FILE_BYTES_MAX: Final = 64 << 20
-TAIL_CACHE_BYTES_MAX: Final = 32 << 20  # per partition
+TAIL_CACHE_BYTES_MAX: Final = 32 << 20  # of all partitions
 UNFINISHED: Final = ".new"
 DELETED: Final = ".deleted"
 
@@ -55,7 +56,7 @@ class EmbeddedLog(LocalLog[EmbeddedPartition]):
         )
         self._topics_directory = directory / "topics"
         self._file_bytes_max = file_bytes_max
-        self._tail_cache_bytes_max = tail_cache_bytes_max
+        self._tails = TailBudget(tail_cache_bytes_max)
         self._lock_file: int | None = None
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -77,7 +78,7 @@ class EmbeddedLog(LocalLog[EmbeddedPartition]):
             conditions = [partition.condition() for partition in self._all_partitions()]
         failures = [failure for failure, _ in conditions if failure]
         skipped: list[Skipped] = [one for _, found in conditions for one in found]
-        return LogHealth(not failures, failures[0] if failures else "", skipped)
+        return LogHealth(not failures, failures[0] if failures else "", skipped, self._tails.bytes)
 
     def close(self) -> None:
         """Let writes under way end, wake up all readers, release the directory."""
@@ -103,7 +104,7 @@ class EmbeddedLog(LocalLog[EmbeddedPartition]):
                 topic,
                 PartitionId(number),
                 file_bytes_max=self._file_bytes_max,
-                tail_cache_bytes_max=self._tail_cache_bytes_max,
+                tails=self._tails,
             )
             for number in range(topic.partitions)
         ]

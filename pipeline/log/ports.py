@@ -39,11 +39,12 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class LogHealth:
-    """Whether the log can be written and read now, and why not."""
+    """Whether the log can be written and read now, and why not; and the bytes of records that it keeps in memory for readers."""
 
     healthy: bool
     reason: str = ""
     skipped: Sequence[Skipped] = ()
+    cached_bytes: int = 0
 
 
 class PartitionReader(Protocol):

@@ -428,7 +428,7 @@ class Worker:
             digest=text_of(view.digest),
             digest_offset=view.visible,
         )
-        show(found, machine.segments, self._pace, self._parts.metrics, self._labels)
+        show(found, machine, self._pace, self._parts.metrics, self._labels)
         return found
 
     def _shown_state(self) -> str:

@@ -23,7 +23,7 @@ from weakref import WeakSet, finalize
 import rocksdict
 
 from pipeline.rocks.ports import WriteBatch, prefix_end
-from pipeline.rocks.tuning import Tuning
+from pipeline.rocks.tuning import MEMORY_BYTES_DEFAULT, Tuning, split
 from schemas.errors import SedimentError, damaged, unavailable
 
 STALL_ATTEMPTS_MAX: Final = 8
@@ -36,17 +36,44 @@ WRITE_STALL: Final = "Result incomplete"
 OPEN: Final[set[str]] = set()  # directories that a store of this process has open, those that hang among them
 HANGING: Final[set[str]] = set()  # stores that do not close: RocksDB keeps the locks of their directories
 FAILED: Final[set[str]] = set()  # stores that failed to flush at some time
+FLUSHED_BYTES_MIN: Final = 1 << 20  # less than that makes no room, when others have it all
 NEVER: Final = 1 << 30  # level 0 files hold keys only: their number is no reason to slow down
 _log = logging.getLogger(__name__)
 
 
-def options_of(tuning: Tuning) -> Any:
+class StoreMemory:
+    """One budget for the memtables and blocks of every store that is opened with it."""
+
+    def __init__(self, bytes_max: int = MEMORY_BYTES_DEFAULT) -> None:
+        self.shares = split(bytes_max)
+        self.blocks = rocksdict.Cache(self.shares.block_cache_bytes)
+        # no stall: RocksDB's would wait with the interpreter lock; ``RocksStore.write`` flushes instead
+        self.memtables = rocksdict.WriteBufferManager(self.shares.memtables_bytes, False)
+
+    @property
+    def memtables_used_bytes(self) -> int:
+        """What the memtables of all stores take now."""
+        return int(self.memtables.get_usage())
+
+    @property
+    def blocks_used_bytes(self) -> int:
+        """What the blocks of all stores take now."""
+        return int(self.blocks.get_usage())
+
+    @property
+    def full(self) -> bool:
+        """Whether memtables take all that they may."""
+        return self.memtables_used_bytes >= self.shares.memtables_bytes
+
+
+def options_of(tuning: Tuning, memory: StoreMemory) -> Any:
     """RocksDB's options, explicit where their default matters to us."""
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)
     options.set_paranoid_checks(True)
     options.set_atomic_flush(True)
-    options.set_write_buffer_size(tuning.memtable_bytes)
+    options.set_write_buffer_size(min(tuning.memtable_bytes, memory.shares.memtable_bytes))
+    options.set_write_buffer_manager(memory.memtables)
     options.set_max_write_buffer_number(tuning.memtables_max)
     options.set_max_background_jobs(tuning.background_jobs)
     options.set_max_open_files(tuning.open_files_max)
@@ -70,7 +97,7 @@ def options_of(tuning: Tuning) -> Any:
     options.set_stats_dump_period_sec(0)
     options.set_stats_persist_period_sec(0)
     table = rocksdict.BlockBasedOptions()
-    table.set_block_cache(rocksdict.Cache(tuning.block_cache_bytes))
+    table.set_block_cache(memory.blocks)
     table.set_bloom_filter(10, False)
     options.set_block_based_table_factory(table)
     return options
@@ -79,8 +106,10 @@ def options_of(tuning: Tuning) -> Any:
 class RocksStore:
     """``Store`` in a directory. Opening it takes the directory's lock until ``close``."""
 
-    def __init__(self, path: str, tuning: Tuning | None = None) -> None:
+    def __init__(self, path: str, tuning: Tuning | None = None, memory: StoreMemory | None = None) -> None:
         self._path = path
+        self._memory = memory or StoreMemory()
+        self._unflushed_bytes = 0
         self._scans: WeakSet[Any] = WeakSet()
         self._write_options = rocksdict.WriteOptions()
         self._write_options.disable_wal = True
@@ -90,7 +119,7 @@ class RocksStore:
         self._flushing: list[threading.Thread] = []  # a flush that did not end in time: it keeps the directory's lock
         self._failed = False  # the last flush failed
         with self._translated():
-            self._db: Any = rocksdict.Rdict(path, options_of(tuning or Tuning()))
+            self._db: Any = rocksdict.Rdict(path, options_of(tuning or Tuning(), self._memory))
         OPEN.add(path)
 
     @property
@@ -151,7 +180,12 @@ class RocksStore:
         return cursor
 
     def write(self, batch: WriteBatch) -> None:
-        """Apply a batch as a whole; waits for a flush, without the interpreter lock, where all memtables are full."""
+        """Apply a batch as a whole; waits for a flush, without the interpreter lock, where all memtables are full, this store's or
+        those of all stores together.
+        """
+        if self._memory.full and self._unflushed_bytes >= FLUSHED_BYTES_MIN:
+            self.flush()
+        self._unflushed_bytes += batch.nbytes
         for _ in range(STALL_ATTEMPTS_MAX):
             try:
                 with self._translated():
@@ -172,6 +206,7 @@ class RocksStore:
             if not all(ended(one, FLUSH_FAILED_S) for one in self._flushing):
                 raise unavailable("storage_io", f"the store {self._path} does not answer after its disk failed")
             self._flushing.clear()
+            self._unflushed_bytes = 0
             failures: list[Exception] = []
             # no local name for the database: an error that is kept keeps this frame, and it the directory's lock
             with self._translated():

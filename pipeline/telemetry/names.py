@@ -237,6 +237,12 @@ SEGMENT_BYTES = Gauge(
     labels=("index", "partition"),
     meaning="bytes of live segments",
 )
+ID_INDEX_BYTES = Gauge(
+    name="sediment_id_index_bytes",
+    unit="bytes",
+    labels=("index", "partition"),
+    meaning="memory of a partition's id index, which no budget bounds: about a hundred bytes for each id",
+)
 DOCUMENTS = Gauge(
     name="sediment_documents",
     unit="documents",
@@ -316,7 +322,13 @@ CACHE_BYTES = Gauge(
     name="sediment_cache_bytes",
     unit="bytes",
     labels=("cache",),
-    meaning="memory held by each cache",
+    meaning="memory held by each cache: arrays (memory.arrays_bytes), log (log.cache_bytes), blocks (a part of memory.stores_bytes)",
+)
+STORE_BUFFER_BYTES = Gauge(
+    name="sediment_store_buffer_bytes",
+    unit="bytes",
+    labels=(),
+    meaning="memory of the write buffers of all stores (a part of memory.stores_bytes)",
 )
 
 # ------------------------------------------------------------------ storage, snapshots, the rest

@@ -40,21 +40,18 @@ class RunningNode:
 
 def use_kernels(report: Callable[[str], None] = lambda _line: None) -> None:
     """Point numba at the cache folder, and compile what is missing there, with progress. Before any kernel is imported."""
-    from pipeline.kernels.cache import default_base, digest_of_all, use_cache
+    from pipeline.kernels.cache import default_base, use_cache
+    from pipeline.kernels.warm import marker
 
     base = default_base()
     use_cache(base)
-    marker = base / f"warm-{digest_of_all()}"
-    if marker.exists():
+    if marker(base).exists():
         return
     report("compiling kernels (once)")
     # a process of its own: its workers are spawned, and would run the caller's main module again
-    done = subprocess.run(  # noqa: S603 - our own interpreter and module
+    subprocess.run(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "pipeline.kernels.warm", "--cache", str(base)], check=False
     )
-    if done.returncode == 0:
-        base.mkdir(parents=True, exist_ok=True)
-        marker.touch()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
 """The web console: one page over the public API, without anything from elsewhere.
 
-``routes``: the page and where it is served.
+``pages``: what is served where. ``routes``: how FastAPI serves it.
 """

@@ -44,7 +44,7 @@ from pipeline.log.files.frames import (
     stamp,
     walk,
 )
-from pipeline.log.files.tail import TailCache
+from pipeline.log.files.tail import TailBudget, TailCache
 from pipeline.log.local_reader import Bounds
 from pipeline.log.ports import Skipped, TopicInfo
 from pipeline.log.refusals import log_unreadable, log_unwritable
@@ -72,14 +72,14 @@ class EmbeddedPartition:
         partition: PartitionId,
         *,
         file_bytes_max: int,
-        tail_cache_bytes_max: int,
+        tails: TailBudget,
     ) -> None:
         self.topic = topic
         self.partition = partition
         self.bounds = Bounds()
         self._directory = directory
         self._file_bytes_max = file_bytes_max
-        self._tail = TailCache(tail_cache_bytes_max)
+        self._tail = TailCache(tails)
         self._written = Condition(self.bounds.lock)
         self._queue: deque[Append] = deque()
         self._writing = False
@@ -355,3 +355,4 @@ class EmbeddedPartition:
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
+        self._tail.clear()

@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from pipeline.kernels import cache
 
 def test_closure_follows_imports_of_ours() -> None:
     """What a kernel module imports of ours, directly or not, decides on its folder."""
-    found = cache.closure("pipeline.kernels.murmur2_kernels")
+    found = cache.Sources().closure("pipeline.kernels.murmur2_kernels")
     assert {"pipeline.kernels.simd_kernels", "pipeline.kernels.compile"} <= found.keys()
     assert not [name for name in found if name.partition(".")[0] in {"numba", "numpy"}]
 
@@ -42,13 +44,15 @@ def test_an_edit_in_a_helper_changes_the_folder(tmp_path: Path, monkeypatch: pyt
     (package / "b_kernels.py").write_text("import numpy\n")
     helper = package / "helper.py"
     helper.write_text("K = 1\n")
-    before = cache.folder_of("pipeline.a_kernels"), cache.folder_of("pipeline.b_kernels")
+    before = cache.Sources().folder_of("pipeline.a_kernels"), cache.Sources().folder_of("pipeline.b_kernels")
     assert before[0].startswith("a_kernels-")
-    everything = cache.digest_of_all()
-    assert cache.digest_of_all() == everything
+    monkeypatch.setattr(cache, "SOURCES", cache.Sources())
+    everything = cache.release([])
+    assert cache.release([]) == everything
     helper.write_text("K = 2\n")
-    assert cache.digest_of_all() != everything
-    after = cache.folder_of("pipeline.a_kernels"), cache.folder_of("pipeline.b_kernels")
+    monkeypatch.setattr(cache, "SOURCES", cache.Sources())
+    assert cache.release([]) != everything
+    after = cache.Sources().folder_of("pipeline.a_kernels"), cache.Sources().folder_of("pipeline.b_kernels")
     assert before[0] != after[0]
     assert before[1] == after[1]
 
@@ -87,3 +91,26 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
         subprocess.run(command, capture_output=True, text=True, check=True, cwd=cache.ROOT).stdout for _ in range(2)
     ]
     assert [run.split() for run in runs] == [["0", "1"], ["1", "0"]]
+
+
+def test_another_place_of_the_same_sources_finds_what_is_compiled(tmp_path: Path) -> None:
+    """A second checkout or installation of one version compiles nothing, whatever its path and its files' dates."""
+    shutil.copytree(cache.ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(cache.ROOT / "schemas", tmp_path / "schemas", ignore=shutil.ignore_patterns("__pycache__"))
+    runs = []
+    for place in (cache.ROOT, tmp_path):
+        environment = os.environ | {"PYTHONPATH": str(place)}
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path / "kernels")]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=place, env=environment)
+        runs.append(ran.stdout.split())
+    assert runs == [["0", "1"], ["1", "0"]]
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    """A kernel that is not there is compiled for this process alone, as where a service may not write to its checkout."""
+    gone = (
+        "import shutil; shutil.rmtree(sys.argv[1])\nassert murmur2"  # the superuser may write to any folder: so it goes
+    )
+    command = [sys.executable, "-c", SCRIPT.replace("assert murmur2", gone, 1), str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=cache.ROOT)
+    assert ran.stdout.split() == ["0", "1"]

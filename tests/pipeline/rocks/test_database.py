@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
-from pipeline.rocks.database import RocksStore, translate
+from pipeline.rocks.database import RocksStore, StoreMemory, translate
 from pipeline.rocks.ports import WriteBatch
 from pipeline.rocks.tuning import Tuning
 from schemas.errors import ErrorKind, SedimentError
@@ -33,6 +33,24 @@ class TestRocksStore(StoreContract):
     @override
     def place(self, tmp_path: Path) -> Path:
         return tmp_path / "store"
+
+
+def test_ten_stores_stay_within_one_budget(tmp_path: Path) -> None:
+    """Written to in turn and never flushed from outside: no more memory than one batch above the budget, and nothing is lost."""
+    memory = StoreMemory(24 << 20)
+    limit = memory.shares.memtables_bytes
+    stores = [RocksStore(str(tmp_path / f"s{n}"), memory=memory) for n in range(10)]
+    value = bytes(256 << 10)
+    highest = 0
+    for turn in range(12):
+        for store in stores:
+            store.write(WriteBatch(puts=[(b"%03d-%d" % (turn, i), value) for i in range(4)]))
+            highest = max(highest, memory.memtables_used_bytes)
+    assert limit // 2 < highest <= limit + (4 << 20)
+    for store in stores:
+        assert sum(1 for _ in store.scan(b"0")) == 48
+        store.close()
+    assert memory.blocks_used_bytes <= memory.shares.block_cache_bytes
 
 
 @pytest.mark.parametrize("seed", range(4))
