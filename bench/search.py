@@ -1,7 +1,7 @@
 """Latency of queries: the same queries on all sides, alternating; ours over HTTP too.
 
 Ours and tantivy are asked in one process, Lucene (where ``make lucene`` has been) by a program of its own between their
-turns. Each side holds the whole corpus as its own ingestion left it (``--merged``: after all have merged to one segment).
+turns. Each side holds the whole corpus as its own ingestion left it (``--merged``: in one segment).
 Query objects are made before the clock starts, on all sides. ``rows`` is the ten best rows with scores, or the buckets;
 ``ids`` fetches their ids too, which the others keep in their stored documents and ours beside the rows, with the source left
 out. Total hits are not counted on any side.
@@ -35,8 +35,8 @@ def in_process(*, path: str, per_class: int, passes: int, merged: bool, http: bo
     cases = queries.choose(corpus, per_class)
     with tempfile.TemporaryDirectory(dir=corpora.FOLDER, prefix="search-") as name, ExitStack() as stack:
         folder = Path(name)
-        tantivy_side.ingest(corpus, folder / "tantivy")
-        peer = tantivy_side.Asked(folder / "tantivy" / "index", corpus.fields, merged=merged)
+        tantivy_side.ingest(corpus, folder / "tantivy", **(tantivy_side.ONE_SEGMENT if merged else {}))
+        peer = tantivy_side.Asked(folder / "tantivy" / "index", corpus.fields)
         java = None
         if lucene:
             lucene_side.load(corpus, folder / "lucene", merged=merged)

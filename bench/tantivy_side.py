@@ -22,6 +22,8 @@ from bench.rounds import bytes_below
 THREADS = 2
 # 2 x 32 MB: the fastest of 64, 128, 256, 512 and 1,024 MB for this measure (small last segments make commit() short)
 HEAP_MB = 64
+# The package has no call to merge: one thread with as much memory as a writer may have leaves one segment.
+ONE_SEGMENT = {"heap_mb": 4_000, "threads": 1}
 WARM_UP_DOCUMENTS = 2_000
 
 
@@ -141,14 +143,8 @@ def aggregation_of(case: Case, kind: str) -> dict[str, Any]:
 class Asked:
     """A searcher over what ``ingest`` left, asked as ``search`` wants it."""
 
-    def __init__(self, folder: Path, fields: Sequence[Field], *, merged: bool) -> None:
+    def __init__(self, folder: Path, fields: Sequence[Field]) -> None:
         self._index = tantivy.Index.open(str(folder))
-        if merged:
-            # the package has no call to merge: a writer's policy merges what it finds when it commits
-            writer = self._index.writer(heap_size=HEAP_MB << 20, num_threads=1)
-            writer.commit()
-            writer.wait_merging_threads()
-            self._index.reload()
         self._searcher = self._index.searcher()
         self._key = fields[0].name
         self._kinds = {f.name: f.kind for f in fields}
