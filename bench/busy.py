@@ -1,4 +1,4 @@
-"""Searches over HTTP at rest and while the same index is loaded at full speed: what ingestion costs those who search.
+"""Searches at rest and while the same index is loaded at full speed, in process and over HTTP: what ingestion costs those who search.
 
 One client asks a mix of all classes of queries, one request at a time; meanwhile a process of its own sends ``_bulk`` requests
 through several connections, each as soon as the one before it is answered. The documents that are loaded replace those that are
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from bench import corpus as corpora
 from bench import queries
 from bench.fields import mappings
 from bench.http_side import Client, Prepared, Server, bulk_bodies, served
-from bench.rounds import MARK, ROOT, machine, number, percentiles, print_machine, save, table
+from bench.rounds import MARK, ROOT, machine, number, percentiles, print_machine, run_side, save, table
 
 INDEX = "bench"
 BULK_DOCUMENTS = 2_000
@@ -105,6 +105,9 @@ def run(
     facts = prepared.facts()
     print(f"busy: {documents:,} documents of {facts['bytes_per_document']} bytes ({prepared.name}), 1 partition")
     print_machine(started)
+    inside = run_side("bench.busy_inside:inside", path=str(prepared.path), per_class=per_class, seconds=seconds)
+    print("in process, without HTTP")
+    _print(inside)
     cases = [case for some in queries.choose(prepared, per_class).values() for case in some]
     bodies = [orjson.dumps(case.elastic()) for case in cases]
     with tempfile.TemporaryDirectory(dir=corpora.FOLDER, prefix="busy-") as name, served(Path(name) / "data") as server:
@@ -120,18 +123,21 @@ def run(
         with _loading(server, str(prepared.path), clients) as load:
             busy = _asked(server, bodies, seconds)
         again = _asked(server, bodies, seconds)
-    _print({"at rest": quiet, "while loading": busy, "at rest again": again}, load)
-    arguments = {"per_class": per_class, "seconds": seconds, "clients": clients}
     figures = {"quiet": quiet, "busy": busy, "quiet_again": again, "load": load}
-    save("busy", started, {"corpus": facts, "arguments": arguments, "figures": figures})
+    print(f"over HTTP, loaded by {clients} clients through _bulk")
+    _print(figures)
+    arguments = {"per_class": per_class, "seconds": seconds, "clients": clients}
+    save("busy", started, {"corpus": facts, "arguments": arguments, "in_process": inside, "figures": figures})
 
 
-def _print(figures: dict[str, dict[str, float]], load: dict[str, Any]) -> None:
-    quiet = figures["at rest"]
+def _print(figures: Mapping[str, Mapping[str, float]]) -> None:
+    quiet = figures["quiet"]
     rows = [
         [name, one["p50_us"], one["p99_us"], one["p50_us"] / quiet["p50_us"], one["p99_us"] / quiet["p99_us"],
-         one["requests_per_second"], one["server_cores"]]
-        for name, one in figures.items()
+         one["requests_per_second"], one.get("server_cores", "")]
+        for name, one in (("at rest", quiet), ("while loading", figures["busy"]), ("at rest again", figures["quiet_again"]))
     ]  # fmt: skip
-    table(["_search, microseconds", "p50", "p99", "p50 ratio", "p99 ratio", "requests/s", "cores"], rows)
-    print(f"loaded meanwhile: {number(load['documents_per_second'])} documents/s. cores: that the server kept busy.")
+    table(["microseconds", "p50", "p99", "p50 ratio", "p99 ratio", "requests/s", "cores"], rows)
+    print(
+        f"loaded meanwhile: {number(figures['load']['documents_per_second'])} documents/s. cores: that the server kept busy."
+    )

@@ -28,6 +28,8 @@ from pipeline.catalog.state import IndexState  # noqa: E402
 from pipeline.dsl.parse import parse_search  # noqa: E402
 from pipeline.kernels.murmur2_kernels import partitions_of_keys  # noqa: E402
 from pipeline.kernels.rows import take_rows  # noqa: E402
+from pipeline.search.cache import SearchCache  # noqa: E402
+from pipeline.search.searcher import Searcher  # noqa: E402
 from schemas.ids import PartitionId  # noqa: E402
 from schemas.query import SearchRequest  # noqa: E402
 from schemas.records import AppendBatch, ByteColumn  # noqa: E402
@@ -176,13 +178,19 @@ def load(node: Node, corpus: Corpus, *, merged: bool) -> None:
 
 
 class Asked:
-    """The newest view of an index of one partition, asked as ``search`` wants it: the steps that the REST side takes."""
+    """An index of one partition, asked as ``search`` wants it: the steps that the REST side takes. Plans and masks are remembered, as
+    there, and whole answers are not: with those, asking again would measure nothing."""
 
     def __init__(self, node: Node) -> None:
-        from query_api.fanout.local import LocalPartition
+        (self._worker,) = node.workers(INDEX)
+        self._cache = SearchCache()
+        self._searcher = Searcher(self._worker.view, self._cache, remember_answers=False)
 
-        (worker,) = node.workers(INDEX)
-        self._searcher = LocalPartition(worker).view()
+    def renew(self) -> None:
+        """Take the newest view, if there is a newer one."""
+        view = self._worker.view
+        if self._searcher.view is not view:
+            self._searcher = Searcher(view, self._cache, remember_answers=False)
 
     def prepared(self, case: Case) -> SearchRequest:
         """The request, parsed."""
