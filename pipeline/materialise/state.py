@@ -12,8 +12,8 @@ from typing import Final
 from pipeline.materialise.merge_policy import Plan, Size, plan
 from schemas.ids import LogOffset
 
-SMALL_DOCUMENTS: Final = 1_000  # in-memory segments up to this size are compacted together
-SMALL_SEGMENTS_MAX: Final = 12
+SMALL_DOCUMENTS: Final = 6_000  # in-memory segments up to this size are compacted together
+SMALL_SEGMENTS_MAX: Final = 6
 EARLY: Final = 4  # the refresh interval is so many times shorter while single writes come
 IDLE_S: Final = 0.5  # how long a read of the log may wait when nothing is due
 

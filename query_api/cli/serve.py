@@ -1,5 +1,6 @@
 """One process with all roles: the log, the partitions, the REST API. The composition root of ``serve`` and ``demo``."""
 
+import gc
 import logging
 import os
 import shutil
@@ -19,6 +20,7 @@ from schemas.settings import ServeSettings
 
 READY: Final = "ready {url}"
 DRAIN_S: Final = 10
+COLLECTED_AFTER: Final = (10_000, 20, 100)  # objects, young collections, middle ones
 KEEP_ALIVE_S: Final = 75
 
 
@@ -175,6 +177,10 @@ def _listen(settings: ServeSettings, running: RunningNode) -> int:
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
+    # A full collection would go over all that was imported, compiled and opened, a tenth of a second and more in which nothing is
+    # answered. What is there now stays; cycles that come later are few, since columns are no containers.
+    gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
     try:
         server.run()
     except SystemExit:
