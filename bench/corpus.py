@@ -94,14 +94,28 @@ def commits_file() -> Path | None:
     return path if path is not None and path.exists() else None
 
 
+def required_commits() -> Path:
+    """The same where nothing else will do. Ends the program where it is missing."""
+    found = commits_file()
+    if found is None:
+        shared = os.environ.get("SEDIMENT_SHARED_DATA")
+        place = (
+            f"there is no {ROOT / shared / 'data' / 'commits.ndjson.zst'}"
+            if shared
+            else "SEDIMENT_SHARED_DATA is not set"
+        )
+        raise SystemExit(
+            f"no corpus of commits ({place}): set SEDIMENT_SHARED_DATA to a folder with data/commits.ndjson.zst"
+        )
+    return found
+
+
 def _source(choice: str) -> tuple[str, Path]:
     commits = commits_file()
     if choice == "auto":
         choice = "commits" if commits else "demo"
     if choice == "commits":
-        if commits is None:
-            raise SystemExit("no corpus of commits: set SEDIMENT_SHARED_DATA, or use --corpus demo or --corpus FILE")
-        return choice, commits
+        return choice, required_commits()
     if choice == "demo":
         from query_api.cli.corpus import corpus_file
 

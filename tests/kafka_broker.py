@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.broker import free_ports
+
 ROOT = Path(__file__).resolve().parent.parent
 LIBS = ROOT / "build" / "kafka" / "libs"
 DEPLOY = ROOT / "deploy" / "kafka"
@@ -30,17 +32,6 @@ PULL_SECONDS_MAX = 120
 
 class NoBrokerError(Exception):
     """There is no broker; the message says what to do."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on just now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def fetch_jars() -> None:

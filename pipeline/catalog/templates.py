@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pipeline.catalog.state import CatalogState, Template
 from schemas.errors import SedimentError, illegal_argument, invalid, not_found
+from schemas.fields.wildcards import fits_any
 
 LEGACY: Final = "template"
 INDEX: Final = "index_template"
@@ -95,7 +96,7 @@ def templates_of(state: CatalogState, kind: str) -> list[Template]:
 
 def winner(templates: Iterable[Template], name: str) -> Template | None:
     """The index template that counts for an index of that name, or None."""
-    found = [one for one in templates if matches(one.patterns, name)]
+    found = [one for one in templates if fits_any(one.patterns, name)]
     return max(found, key=lambda one: one.priority, default=None)
 
 
@@ -106,7 +107,7 @@ def beginning(state: CatalogState, name: str) -> Beginning:
         return composed(state, best)
     found = Beginning()
     for one in sorted(templates_of(state, LEGACY), key=lambda one: one.priority):
-        if matches(one.patterns, name):
+        if fits_any(one.patterns, name):
             found = found.under(one.settings, one.mappings, one.aliases)
     return found
 
@@ -158,27 +159,6 @@ def _both_objects(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return "properties" in one and "properties" in other
 
 
-def matches(patterns: Iterable[str], name: str) -> bool:
-    """Whether a name fits one of some patterns, in which ``*`` stands for anything."""
-    return any(_fits(pattern, name) for pattern in patterns)
-
-
-def _fits(pattern: str, name: str) -> bool:
-    head, *rest = pattern.split("*")
-    if not rest:
-        return pattern == name
-    tail = rest.pop()
-    if not name.startswith(head) or len(name) < len(head) + len(tail) or not name.endswith(tail):
-        return False
-    at, end = len(head), len(name) - len(tail)
-    for part in rest:
-        found = name.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
-
-
 def overlap(these: Iterable[str], those: Iterable[str]) -> bool:
     """Whether some name fits a pattern of each."""
     return any(_meet(a, b) for a in these for b in those)
@@ -201,6 +181,6 @@ def _meet(a: str, b: str) -> bool:
 
 
 __all__ = [
-    "COMPONENT", "INDEX", "LEGACY", "Beginning", "beginning", "composed", "matches", "merged_mappings", "missing", "overlap",
+    "COMPONENT", "INDEX", "LEGACY", "Beginning", "beginning", "composed", "merged_mappings", "missing", "overlap",
     "overlapping", "put", "remove", "templates_of", "winner",
 ]  # fmt: skip

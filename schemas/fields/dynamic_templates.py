@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from schemas.errors import SedimentError, invalid
+from schemas.fields.wildcards import fits_any
 
 # what a value is -> the type that it gives a field where the template names none
 DYNAMIC_TYPES: Final[Mapping[str, str]] = {
@@ -31,10 +32,10 @@ class DynamicTemplate:
         """Whether a field of this path with such a value is meant."""
         name = path.rpartition(".")[2]
         return (
-            (not self.path_match or _any(self.path_match, path))
-            and (not self.match or _any(self.match, name))
-            and not _any(self.path_unmatch, path)
-            and not _any(self.unmatch, name)
+            (not self.path_match or fits_any(self.path_match, path))
+            and (not self.match or fits_any(self.match, name))
+            and not fits_any(self.path_unmatch, path)
+            and not fits_any(self.unmatch, name)
             and self.kind in {"", "*", kind}
         )
 
@@ -43,26 +44,6 @@ class DynamicTemplate:
         name, dynamic_type = path.rpartition(".")[2], DYNAMIC_TYPES[kind]
         filled: dict[str, Any] = _filled(self.mapping, name, dynamic_type)
         return {"type": dynamic_type, **filled}
-
-
-def _any(patterns: Sequence[str], text: str) -> bool:
-    return any(_fits(pattern, text) for pattern in patterns)
-
-
-def _fits(pattern: str, text: str) -> bool:
-    head, *rest = pattern.split("*")
-    if not rest:
-        return pattern == text
-    tail = rest.pop()
-    if not text.startswith(head) or len(text) < len(head) + len(tail) or not text.endswith(tail):
-        return False
-    at, end = len(head), len(text) - len(tail)
-    for part in rest:
-        found = text.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
 
 
 def _filled(value: Any, name: str, dynamic_type: str) -> Any:

@@ -6,7 +6,6 @@ document; the twin. Corpus: commit messages, and the same documents with more fi
 
 import io
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -18,15 +17,15 @@ import zstandard
 from pipeline.kernels.cache import default_base, use_cache
 
 use_cache(default_base())
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from bench.corpus import required_commits  # noqa: E402
 from pipeline.json_columns.extract import extract  # noqa: E402
 from pipeline.json_columns.scanner import Scanner  # noqa: E402
 from pipeline.json_columns.twin import extract_slowly  # noqa: E402
 from schemas.mapping import parse_mapping  # noqa: E402
 from schemas.records import ByteColumn  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = (ROOT / os.environ.get("SEDIMENT_SHARED_DATA", "../shared")).resolve()
 BATCH = 2000
 COMMITS = {
     "id": {"type": "keyword"}, "repo": {"type": "keyword"}, "author": {"type": "keyword"}, "ts": {"type": "date", "format": "epoch_second"},
@@ -40,8 +39,7 @@ EVENTS = {
 
 def commits(count: int) -> list[bytes]:
     """Lines of the corpus."""
-    path = SHARED / "data" / "commits.ndjson.zst"
-    with path.open("rb") as file:
+    with required_commits().open("rb") as file:
         text = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
         return [line.rstrip(b"\n") for _, line in zip(range(count), text, strict=False)]
 

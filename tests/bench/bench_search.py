@@ -6,7 +6,6 @@ them, the ten best hits. Words are drawn by document frequency with a fixed seed
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from pipeline.kernels.cache import default_base, use_cache
 use_cache(default_base())
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from bench.corpus import required_commits  # noqa: E402
 from pipeline.search.searcher import Searcher  # noqa: E402
 from schemas.mapping import parse_mapping  # noqa: E402
 from schemas.query import (  # noqa: E402
@@ -36,8 +36,6 @@ from schemas.query import (  # noqa: E402
 )
 from tests.oracle.views import build_view  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = (ROOT / os.environ.get("SEDIMENT_SHARED_DATA", "../shared")).resolve()
 MAPPING = parse_mapping({
     "dynamic": False,
     "properties": {
@@ -49,7 +47,7 @@ QUERIES = 60
 
 
 def open_corpus(copies: int) -> tuple[Searcher, list[bytes]]:
-    packed = (SHARED / "data" / "commits.ndjson.zst").read_bytes()
+    packed = required_commits().read_bytes()
     lines = zstandard.ZstdDecompressor().decompressobj().decompress(packed).splitlines() * copies
     view = build_view(MAPPING, [[(i, f"{i:08x}", line) for i, line in enumerate(lines)]])
     return Searcher(view), lines

@@ -5,7 +5,6 @@ build; then the merge of all batches. Corpus: commit messages.
 """
 
 import io
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +18,9 @@ import zstandard
 from pipeline.kernels.cache import default_base, use_cache
 
 use_cache(default_base())
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from bench.corpus import required_commits  # noqa: E402
 from pipeline.analysis.columns import intern_column, tokenize  # noqa: E402
 from pipeline.analysis.registry import build_analyzer  # noqa: E402
 from pipeline.analysis.scratch import Scratch  # noqa: E402
@@ -34,8 +35,6 @@ from schemas.ids import SegmentId  # noqa: E402
 from schemas.mapping import parse_mapping  # noqa: E402
 from schemas.records import ByteColumn  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = (ROOT / os.environ.get("SEDIMENT_SHARED_DATA", "../shared")).resolve()
 MAPPING = parse_mapping(
     {
         "dynamic": False,
@@ -53,8 +52,7 @@ TEXTS = ("subject", "body")
 
 def commits(count: int) -> list[bytes]:
     """Lines of the corpus."""
-    path = SHARED / "data" / "commits.ndjson.zst"
-    with path.open("rb") as file:
+    with required_commits().open("rb") as file:
         text = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
         return [line.rstrip(b"\n") for _, line in zip(range(count), text, strict=False)]
 

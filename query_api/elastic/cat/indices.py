@@ -175,8 +175,8 @@ _CAT = PARAMETERS | {"health", "pri", "include_unloaded_segments"}
 ROUTES: Sequence[Route] = (
     route("GET", "/_cat/indices", cat_indices, _CAT),
     route("GET", "/_cat/indices/{index}", cat_indices, _CAT),
-    route("GET", "/_cat/count", cat_count, _CAT),
-    route("GET", "/_cat/count/{index}", cat_count, _CAT),
+    route("GET POST", "/_cat/count", cat_count, _CAT),
+    route("GET POST", "/_cat/count/{index}", cat_count, _CAT),
     route("GET", "/_cat/shards", cat_shards, _CAT),
     route("GET", "/_cat/shards/{index}", cat_shards, _CAT),
     route("GET", "/_cat/aliases", cat_aliases, _CAT),

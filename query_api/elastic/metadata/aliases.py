@@ -6,7 +6,6 @@ from typing import Any
 from pipeline.catalog.aliases import missing_aliases, render_alias
 from pipeline.catalog.commands import AliasAction
 from pipeline.catalog.state import IndexState
-from pipeline.catalog.templates import matches
 from query_api.elastic.admin.indices import ACKNOWLEDGED, checked_aliases, states
 from query_api.elastic.wire.blocks import Level, check_block, check_blocks
 from query_api.elastic.wire.call import Call, Reply, token_of
@@ -14,6 +13,7 @@ from query_api.elastic.wire.names import OPTIONS, Options, resolve
 from query_api.elastic.wire.router import Route, Where, route
 from query_api.fanout.services import Services
 from schemas.errors import illegal_argument, invalid
+from schemas.fields.wildcards import fits_any
 
 _NAMED = Options(allow_no_indices=False, aliases=False)
 _ACTIONS = ("add", "remove", "remove_index")
@@ -25,9 +25,9 @@ def selects(patterns: Sequence[str], name: str) -> bool:
     found = False
     for one in patterns:
         if found and one.startswith("-"):
-            found = not matches([one[1:]], name)
+            found = not fits_any([one[1:]], name)
         elif not found:
-            found = one == "_all" or matches([one], name)
+            found = one == "_all" or fits_any([one], name)
     return found
 
 
@@ -40,7 +40,7 @@ def _unfound(patterns: Sequence[str], found: Iterable[str]) -> list[str]:
         if name == "_all" or "*" in name or (i > first and name.startswith("-")) or name in shown:
             continue
         later = [p[1:] for p in patterns[max(i + 1, first) :] if p.startswith("-")]
-        if not any(p == "_all" or matches([p], name) for p in later):
+        if not any(p == "_all" or fits_any([p], name) for p in later):
             absent.add(name)
     return sorted(absent)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pipeline.catalog.state import IndexState
-from pipeline.catalog.templates import matches
 from pipeline.dsl.parse import parse_count
 from query_api.elastic.reading.asking import Question, ask, targets_of
 from query_api.elastic.wire.call import Call, Reply
@@ -13,6 +12,7 @@ from query_api.elastic.wire.names import OPTIONS, SEARCHED, Target, options_of
 from query_api.elastic.wire.router import Route, route
 from query_api.fanout.services import Services
 from schemas.errors import illegal_argument, invalid
+from schemas.fields.wildcards import fits_any
 from schemas.mapping import FieldType
 
 UNMAPPED: Final = "unmapped"
@@ -84,7 +84,7 @@ def field_caps(services: Services, call: Call) -> Reply:
     found: dict[str, dict[str, _Seen]] = {}
     for target in sorted(targets, key=lambda t: t.name):
         for path, kind, searchable, aggregatable, meta in _fields(target.state):
-            if matches(patterns, path):
+            if fits_any(patterns, path):
                 one = found.setdefault(path, {}).setdefault(kind, _Seen())
                 one.add(target.name, searchable=searchable, aggregatable=aggregatable, meta=meta)
     if call.flag("include_unmapped"):

@@ -13,6 +13,7 @@ from query_api.elastic.wire.call import Call, Reply, token_of
 from query_api.elastic.wire.router import Route, Where, route
 from query_api.fanout.services import Services
 from schemas.errors import illegal_argument, invalid, not_found
+from schemas.fields.wildcards import fits_any
 from schemas.mapping_rules.checks import checked_mapping
 
 _PARTS: Final = frozenset({"settings", "mappings", "aliases"})
@@ -182,7 +183,7 @@ def simulate_template(services: Services, call: Call) -> Reply:
 def _simulated(state: CatalogState, template: Template, name: str) -> dict[str, Any]:
     others = templates.overlapping(state, template)
     if name:
-        others = [one for one in others if templates.matches(one.patterns, name)]
+        others = [one for one in others if fits_any(one.patterns, name)]
     begun = templates.composed(state, template)
     return {
         "template": _parts_shown(begun),

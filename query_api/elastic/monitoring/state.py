@@ -14,6 +14,7 @@ from query_api.elastic.wire.names import OPTIONS, Options
 from query_api.elastic.wire.router import Route, Where, route
 from query_api.fanout.services import Services
 from schemas.errors import illegal_argument, invalid
+from schemas.fields.wildcards import fits_any
 from schemas.mapping import render_mapping
 
 _METRICS: Final = frozenset(
@@ -178,7 +179,7 @@ def put_settings(services: Services, call: Call) -> Reply:
 
 def _change(services: Services, scope: str, name: str, value: Any) -> dict[str, str | None]:
     if value is None:
-        gone = [known for known in _scoped(services, scope) if templates.matches([name], known)]
+        gone = [known for known in _scoped(services, scope) if fits_any([name], known)]
         return {f"{scope}.{known}": None for known in gone}
     if name not in _EFFECTIVE and not name.startswith(_HINTS):
         raise illegal_argument(f"{scope} setting [{name}], not recognized")

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pipeline.catalog.templates import matches
 from query_api.elastic.wire.call import Call, Reply
 from query_api.elastic.wire.router import Route, Where, route
 from query_api.fanout.services import Services
 from query_api.fanout.tasks import Task
 from schemas.errors import illegal_argument, not_found
+from schemas.fields.wildcards import fits_any
 
 LISTING: Final = "cluster:monitor/tasks/lists"
 
@@ -37,7 +37,7 @@ def tasks_of(services: Services, call: Call) -> list[dict[str, Any]]:
     own = services.tasks.make(LISTING, "", opaque_id=opaque)
     patterns = [p for p in call.text("actions", "*").split(",") if p]
     found = [*services.tasks.running(), own]
-    return [shown(services, one) for one in found if matches(patterns, one.action)]
+    return [shown(services, one) for one in found if fits_any(patterns, one.action)]
 
 
 def list_tasks(services: Services, call: Call) -> Reply:
@@ -97,7 +97,7 @@ def cancel(services: Services, call: Call) -> Reply:
         chosen = [_task(services, call.path["task_id"])]
     else:
         patterns = [p for p in call.text("actions", "*").split(",") if p]
-        chosen = [one for one in services.tasks.running() if matches(patterns, one.action)]
+        chosen = [one for one in services.tasks.running() if fits_any(patterns, one.action)]
     for one in chosen:
         one.cancelled = True
     tasks = {f"{services.cluster_uuid}:{one.number}": shown(services, one) for one in chosen}

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from pipeline.catalog.state import IndexState
-from pipeline.catalog.templates import matches
 from pipeline.dsl.defaults import default_fields, with_default_fields
 from query_api.elastic.wire.names import Target
 from query_api.fanout.scatter import narrowed
+from schemas.fields.wildcards import fits_any
 from schemas.query import Bool, SearchRequest
 
 
@@ -27,4 +27,4 @@ def own_request(target: Target, request: SearchRequest) -> SearchRequest:
 
 def _boost(state: IndexState, request: SearchRequest) -> float:
     names = (state.name, *state.aliases)
-    return next((boost for name, boost in request.indices_boost if any(matches([name], one) for one in names)), 1.0)
+    return next((boost for name, boost in request.indices_boost if any(fits_any([name], one) for one in names)), 1.0)

@@ -15,6 +15,7 @@ import orjson
 
 from query_api.fanout.services import Services
 from schemas.errors import ErrorKind, SedimentError, illegal_argument, invalid
+from schemas.fields.wildcards import fits
 
 JSON_TYPE = "application/json; charset=UTF-8"
 TEXT_TYPE = "text/plain; charset=UTF-8"
@@ -287,24 +288,9 @@ def _step(name: str, patterns: Iterable[list[str]]) -> list[list[str]]:
             continue
         if pattern[0] == "**":
             rest += [pattern, *_step(name, [pattern[1:]])]
-        elif _like(pattern[0], name):
+        elif fits(pattern[0], name):
             rest.append(pattern[1:])
     return rest
-
-
-def _like(pattern: str, name: str) -> bool:
-    if "*" not in pattern:
-        return pattern == name
-    head, *middle, tail = pattern.split("*")
-    if not name.startswith(head) or len(name) < len(head) + len(tail) or not name.endswith(tail):
-        return False
-    at, end = len(head), len(name) - len(tail)
-    for part in middle:
-        found = name.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
 
 
 def _include(value: Any, patterns: list[list[str]]) -> Any:

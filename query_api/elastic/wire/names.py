@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from pipeline.catalog.names import check_index_name
 from pipeline.catalog.state import Alias, IndexState
-from pipeline.catalog.templates import matches
 from pipeline.dsl.parse import parse_query
 from pipeline.ingest.ports import Indices
 from query_api.elastic.wire.call import Call
 from query_api.fanout.ports import PartitionSearcher, Topology
 from schemas.errors import SedimentError, illegal_argument, invalid, not_found
+from schemas.fields.wildcards import fits_any
 from schemas.ids import IndexName
 from schemas.query import Bool, Node
 
@@ -195,8 +195,8 @@ class _Found:
     def exclude(self, pattern: str) -> None:
         """Forget what has such a name, or was reached by such an alias only."""
         for name, target in list(self.targets.items()):
-            left = tuple(alias for alias in target.via if not matches([pattern], alias))
-            if matches([pattern], name) or (target.via and not left):
+            left = tuple(alias for alias in target.via if not fits_any([pattern], alias))
+            if fits_any([pattern], name) or (target.via and not left):
                 del self.targets[name]
             else:
                 self.targets[name] = replace(target, via=left)
@@ -206,7 +206,7 @@ class _Found:
         before = len(self.targets)
         if self._options.wildcards:
             for state in self._indices.indices():
-                if matches([pattern], state.name) and self._seen(state, pattern):
+                if fits_any([pattern], state.name) and self._seen(state, pattern):
                     self._add(Target(state))
             for alias in self._aliases(pattern):
                 for state in known(self._indices, alias):
@@ -219,7 +219,7 @@ class _Found:
         if not self._options.aliases or pattern == "*":  # every index is there already
             return
         for alias in sorted(self._indices.state().aliases):
-            if matches([pattern], alias) and (
+            if fits_any([pattern], alias) and (
                 self._options.hidden or _dotted(pattern, alias) or not self._hidden_alias(alias)
             ):
                 yield alias

@@ -103,6 +103,8 @@ class Router:
             segments = [unquote(s, errors="strict") for s in _segments(raw_path)]
         except UnicodeDecodeError:
             raise illegal_argument(f"the path [{raw_path}] is not valid UTF-8 in percent-encoding") from None
+        if self._is_foreign(method, segments):
+            return []
         allowed: list[str] = []
         for node, values in _walk(self._root, segments, ()):
             for tried in (method, "GET") if method == "HEAD" else (method,):
@@ -110,14 +112,15 @@ class Router:
                     one, names = node.routes[tried]
                     return Match(one, dict(zip(names, values, strict=True)))
             allowed += node.routes
-        if (
-            segments
-            and segments[0].startswith("_")
-            and segments[0] != "_all"
-            and segments[0] not in self._root.literals
-        ):
-            return []  # no index is called so: it is a route of some other server
         return sorted(set(allowed))
+
+    def _is_foreign(self, method: str, segments: list[str]) -> bool:
+        """Whether a path begins with a word that no index is called, and no route of ours: one of another server. Where an index is
+        to be created, its name is what is wrong.
+        """
+        if not segments or not segments[0].startswith("_") or (method == "PUT" and len(segments) == 1):
+            return False
+        return segments[0] != "_all" and "," not in segments[0] and segments[0] not in self._root.literals
 
 
 def _segments(path: str) -> list[str]:

@@ -9,7 +9,6 @@ import numpy as np
 import orjson
 
 from pipeline.catalog.state import IndexState
-from pipeline.catalog.templates import matches
 from pipeline.ingest.ports import Op, Outcomes, Result, WriteError, Writes
 from pipeline.telemetry import names, propagation
 from query_api.elastic.wire import errors
@@ -19,6 +18,7 @@ from query_api.elastic.wire.names import DEAD_SUFFIX, check_name, known, missing
 from query_api.elastic.writing.actions import Actions
 from query_api.fanout.services import Services
 from schemas.errors import ErrorKind, SedimentError, illegal_argument, invalid
+from schemas.fields.wildcards import fits_any
 from schemas.records import ByteColumn
 
 PARAMETERS = frozenset({
@@ -166,7 +166,7 @@ def _automatic(services: Services, name: str) -> str:
         return "" if allowed == "true" else "is [false]"
     for one in allowed.split(","):
         pattern = one.strip().removeprefix("+")
-        if matches([pattern.removeprefix("-")], name):
+        if fits_any([pattern.removeprefix("-")], name):
             return f"contains [{one}] which forbids automatic creation of the index" if pattern.startswith("-") else ""
     return f"([{allowed}]) doesn't match"
 

@@ -6,17 +6,10 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.catalog.templates import Beginning, matches, merged_mappings, overlap
+from pipeline.catalog.templates import Beginning, merged_mappings, overlap
 
 PATTERN = st.text("ab*", max_size=5)
 NAMES = ["".join(letters) for size in range(7) for letters in product("ab", repeat=size)]
-
-
-@given(pattern=PATTERN, name=st.text("ab", max_size=6))
-def test_matching_is_that_of_the_shell(pattern: str, name: str) -> None:
-    """A star is any run of characters, nothing else is special."""
-    assert matches([pattern], name) == fnmatchcase(name, pattern)
-    assert not matches(["[a]"], "a")
 
 
 @given(a=PATTERN, b=PATTERN)

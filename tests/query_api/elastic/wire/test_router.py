@@ -39,6 +39,8 @@ def test_what_is_not_there() -> None:
     assert ROUTER.find("DELETE", "/a") == ["GET", "PUT"]
     assert ROUTER.find("GET", "/a/b/c/d") == []
     assert ROUTER.find("POST", "/_mtermvectors") == []  # no index is called so
+    assert ROUTER.find("GET", "/_snapshot") == []
+    assert isinstance(ROUTER.find("PUT", "/_new"), Match)  # the answer says what is wrong with the name
     assert ROUTER.find("DELETE", "/_all") == ["GET", "PUT"]
     with pytest.raises(SedimentError, match="UTF-8"):
         ROUTER.find("GET", "/%ff")
