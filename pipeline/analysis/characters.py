@@ -42,9 +42,8 @@ WORD_MASK: Final = 31
 # Emoji classes.
 EMOJI_SHIFT: Final = 5
 EMOJI_CHARACTER: Final = 1
-EMOJI_MODIFIER_BASE: Final = 2
-EMOJI_MODIFIER: Final = 3
-EMOJI_KEYCAP_BASE: Final = 4  # the number sign and the asterisk; digits are words anyway
+EMOJI_MODIFIER: Final = 2  # skin tones; Extend besides
+EMOJI_KEYCAP_BASE: Final = 3  # the number sign and the asterisk; digits are words anyway
 # Kinds, for the tokenizers that know one class only.
 KIND_LETTER: Final = 1
 KIND_WHITESPACE: Final = 2

@@ -1,7 +1,8 @@
 """Make the character table from Unicode properties: ``python -m pipeline.analysis.characters_build``.
 
-Where today's Unicode and the one that Lucene's grammar was written for (Unicode 9, Emoji 11) disagree on how text is cut, the
-grammar wins: the colon is MidLetter, emoji modifiers are not Extend, fullwidth digits are Numeric.
+Where today's Unicode and the one that Lucene's grammar was written for (Unicode 9, Emoji 11) disagree on how a character that both
+know is cut, the grammar wins: the colon is MidLetter, fullwidth digits are Numeric, ★ and ♪ are emoji. Compared with Lucene 9.12.1 code
+point by code point. Characters that are newer than Unicode 9 are what Unicode says today.
 """
 
 import sys
@@ -15,6 +16,15 @@ from numpy.typing import NDArray
 from pipeline.analysis import characters as c
 
 # In order: a later line overrides an earlier one.
+# What Unicode 9 and Emoji 11 had otherwise: pictographs, tone letters and signs that were no letters, signs before numbers that were Format.
+EMOJI_11: Final = r"""
+    \u2388 \u2600-\u2605 \u2607-\u2612 \u2614-\u2685 \u2690-\u2705 \u2708-\u2712 \u2763-\u2767 \U0001F000-\U0001F0FF \U0001F10D-\U0001F10F
+    \U0001F12F \U0001F16C-\U0001F171 \U0001F1AD-\U0001F1E5 \U0001F260-\U0001F265 \U0001F300-\U0001F53D \U0001F546-\U0001F64F
+    \U0001F680-\U0001F6FF \U0001F774-\U0001F77F \U0001F7D5-\U0001F7FF \U0001F8B0-\U0001F8FF \U0001F90C-\U0001F93A
+    \U0001F93C-\U0001F945 \U0001F947-\U0001FBEF \U0001FBFA-\U0001FFFD
+"""
+NO_LETTERS: Final = r"\u00B8\u02E5-\u02EB\u055A\u055F\u058A\uA708-\uA716"
+FORMATS: Final = r"\u0600-\u0605\u06DD\u070F\u08E2\U000110BD"
 _WORDS: Final = (
     (r"\p{Script=Hiragana}", c.HIRAGANA),
     (r"\p{Script=Han}", c.HAN),
@@ -32,14 +42,19 @@ _WORDS: Final = (
     (r"[\p{WB=Numeric}\uFF10-\uFF19]", c.NUMERIC),
     (r"\p{WB=Hebrew_Letter}", c.HEBREW),
     (r"\p{WB=ALetter}", c.LETTER),
-    (r"\p{Emoji_Modifier}", c.OTHER),
+    (rf"[{NO_LETTERS}]", c.OTHER),
+    (rf"[{FORMATS}]", c.EXTEND),
+    (r"[\uFE10\uFE14]", c.MID_NUM),
+    (r"\u19DA", c.COMPLEX),
 )
 _EMOJI: Final = (
     (
-        r"[[\p{Extended_Pictographic}\p{Emoji}]--[\p{Emoji_Modifier}\p{WB=Regional_Indicator}0-9#*]]",
+        (
+            rf"[[\p{{Extended_Pictographic}}\p{{Emoji}}{''.join(EMOJI_11.split())}]"
+            r"--[\p{Emoji_Modifier}\p{WB=Regional_Indicator}0-9#*]]"
+        ),
         c.EMOJI_CHARACTER,
     ),
-    (r"\p{Emoji_Modifier_Base}", c.EMOJI_MODIFIER_BASE),
     (r"\p{Emoji_Modifier}", c.EMOJI_MODIFIER),
     (r"[#*]", c.EMOJI_KEYCAP_BASE),
 )

@@ -23,7 +23,6 @@ from pipeline.analysis.characters import (
     EMOJI_CHARACTER,
     EMOJI_KEYCAP_BASE,
     EMOJI_MODIFIER,
-    EMOJI_MODIFIER_BASE,
     EMOJI_SHIFT,
     EXTEND,
     EXTEND_NUM_LET,
@@ -238,13 +237,13 @@ def _flag_end(data: U8Array, start: int, end: int, classes: U8Array) -> int:
 
 @kernel
 def _emoji_end(data: U8Array, start: int, end: int, classes: U8Array) -> int:
-    """An emoji sequence at `start`: characters, modifiers and selectors joined by ZWJ, or with tags; 0 if none."""
+    """An emoji sequence at `start`: characters with all that extends them, joined by ZWJ, or one with tags; 0 if none."""
     i = start
     units = 0
     accepted = 0
-    base = False  # the current element is a modifier base, still unmodified
-    selected = False  # ... has its emoji selector: only a joiner or tags may follow
-    modified = False  # ... has its modifier: takes no selector
+    elements = 0
+    selected = False  # the current element has its emoji selector: only a joiner or tags may follow
+    modifier = False  # ... is a modifier of its own, at the start or joined: takes no selector
     joined = True  # an element may begin here
     joiners = 0  # since the last selector
     tags = 0
@@ -257,7 +256,7 @@ def _emoji_end(data: U8Array, start: int, end: int, classes: U8Array) -> int:
         emoji = entry >> EMOJI_SHIFT
         kind = entry & WORD_MASK
         i += n
-        if selected and accepted > 0 and TAG_FIRST <= code <= TAG_END and (not joined or tags > 0):
+        if selected and elements == 1 and TAG_FIRST <= code <= TAG_END and (not joined or tags > 0):
             if code == TAG_END:
                 return i if tags > 0 else accepted
             tags += 1
@@ -265,28 +264,25 @@ def _emoji_end(data: U8Array, start: int, end: int, classes: U8Array) -> int:
             continue
         if tags > 0:
             break
-        if emoji == EMOJI_MODIFIER:
-            # of its own: at the start, or after exactly one joiner (before a selector any more belong to the character)
-            alone = accepted > 0 and joined and (not selected or joiners == 1)
-            if not (base or alone or i - n == start):
-                break
-            base, selected, modified, joined = False, False, True, False
-            accepted = i
-        elif emoji == EMOJI_CHARACTER or emoji == EMOJI_MODIFIER_BASE:
+        if emoji == EMOJI_CHARACTER:
             if not joined:
                 break
-            base, selected, modified = emoji == EMOJI_MODIFIER_BASE, False, False
-            joined = False
+            selected, modifier, joined = False, False, False
+            elements += 1
             accepted = i
         elif code == ZWJ:
             joined = True
             joiners += 1
             if accepted > 0 and not selected:
                 accepted = i
+        elif emoji == EMOJI_MODIFIER and (i - n == start or (selected and joined and joiners == 1)):
+            selected, modifier, joined = False, True, False
+            elements += 1
+            accepted = i
         elif code == EMOJI_SELECTOR:
-            if accepted == 0 or selected or modified:
+            if accepted == 0 or selected or modifier:
                 break
-            base, selected, joined, joiners = False, True, False, 0
+            selected, joined, joiners = True, False, 0
             accepted = i
         elif (kind == EXTEND or kind == COMPLEX_EXTEND) and code != TEXT_SELECTOR:
             if accepted == 0 or selected:

@@ -29,7 +29,7 @@ CASES = {
 }  # fmt: skip
 _TRICKY = (
     "aZé1٣_＿.,:;'’\"·#*- \n漢々かカーก\u0e31א\u0301\u00ad\u200d\ufe0e\ufe0f\u20e3"
-    "👍🏻👨☺©ℹ™🇩🇪\U000e0020\U000e0067\U000e007f１한İKȺ"
+    "👍🏻👨☺★©ℹ™🇩🇪\U000e0020\U000e0067\U000e007f１한İKȺ"
 )
 texts = st.text(st.sampled_from(_TRICKY), max_size=24) | st.text(max_size=24)
 

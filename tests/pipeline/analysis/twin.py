@@ -5,14 +5,16 @@ UAX #29 and UTS #51 as Lucene's StandardTokenizer combines them. Leftmost-longes
 
 import regex  # type: ignore[import-untyped]
 
-X = r"[[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]--\p{Emoji_Modifier}]*"
-X_NO_SELECTOR = r"[[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]--[\p{Emoji_Modifier}\uFE0E\uFE0F]]*"
-LETTER = rf"[\p{{WB=ALetter}}\p{{WB=Hebrew_Letter}}]{X}"
+from pipeline.analysis.characters_build import EMOJI_11, FORMATS, NO_LETTERS
+
+X = rf"[\p{{WB=Extend}}\p{{WB=Format}}\p{{WB=ZWJ}}{FORMATS}]*"
+X_NO_SELECTOR = rf"[[\p{{WB=Extend}}\p{{WB=Format}}\p{{WB=ZWJ}}{FORMATS}]--[\uFE0E\uFE0F]]*"
+LETTER = rf"[[\p{{WB=ALetter}}\p{{WB=Hebrew_Letter}}]--[{NO_LETTERS}{FORMATS}]]{X}"
 HEBREW = rf"\p{{WB=Hebrew_Letter}}{X}"
-NUMERIC = rf"[\p{{WB=Numeric}}\uFF10-\uFF19]{X}"
+NUMERIC = rf"[[\p{{WB=Numeric}}\uFF10-\uFF19]--[{FORMATS}\u19DA]]{X}"
 KATAKANA = rf"\p{{WB=Katakana}}{X}"
-MID_LETTER = rf"[\p{{WB=MidLetter}}:\uFE13\uFE55\uFF1A\p{{WB=MidNumLet}}\p{{WB=Single_Quote}}]{X}"
-MID_NUMERIC = rf"[[\p{{WB=MidNum}}--[:\uFE13\uFE55\uFF1A]]\p{{WB=MidNumLet}}\p{{WB=Single_Quote}}]{X}"
+MID_LETTER = rf"[[\p{{WB=MidLetter}}:\uFE13\uFE55\uFF1A\p{{WB=MidNumLet}}\p{{WB=Single_Quote}}]--\u055F]{X}"
+MID_NUMERIC = rf"[[[\p{{WB=MidNum}}\uFE10\uFE14]--[:\uFE13\uFE55\uFF1A]]\p{{WB=MidNumLet}}\p{{WB=Single_Quote}}]{X}"
 UNDERSCORE = rf"\p{{WB=ExtendNumLet}}{X}"
 SINGLE = rf"\p{{WB=Single_Quote}}{X}"
 DOUBLE = rf"\p{{WB=Double_Quote}}{X}"
@@ -24,7 +26,10 @@ PART = rf"""(?:
     )+
 )"""
 WORD = rf"(?:{UNDERSCORE})*{PART}(?:(?:{UNDERSCORE})+{PART})*(?:{UNDERSCORE})*"
-EMOJI_CHARACTER = r"[[\p{Extended_Pictographic}\p{Emoji}]--[\p{Emoji_Modifier}\p{WB=Regional_Indicator}0-9#*]]"
+EMOJI_CHARACTER = (
+    rf"[[\p{{Extended_Pictographic}}\p{{Emoji}}{''.join(EMOJI_11.split())}]"
+    r"--[\p{Emoji_Modifier}\p{WB=Regional_Indicator}0-9#*]]"
+)
 ELEMENT = rf"""(?:
     \u200D*{EMOJI_CHARACTER}{X_NO_SELECTOR}\uFE0F?
   | (?:\u200D*\p{{Emoji_Modifier_Base}}{X_NO_SELECTOR})?\p{{Emoji_Modifier}}{X_NO_SELECTOR}
@@ -34,8 +39,8 @@ EMOJI = rf"""(?:
   | [0-9\#*]{X_NO_SELECTOR}\uFE0F?\u20E3{X_NO_SELECTOR}
   | (?:\p{{WB=Regional_Indicator}}{X}){{2}}
 )"""
-COMPLEX = rf"(?:\p{{LB=SA}}{X})+"
-SINGLES = rf"(?:\p{{Script=Han}}|\p{{Script=Hiragana}}){X}"
+COMPLEX = rf"(?:[\p{{LB=SA}}\u19DA]{X})+"
+SINGLES = rf"(?:[\p{{Script=Han}}--\p{{WB=Extend}}]|\p{{Script=Hiragana}}){X}"
 TOKEN = regex.compile(
     rf"(?:{EMOJI}|{WORD}|{COMPLEX}|{SINGLES})",
     flags=regex.VERSION1 | regex.VERBOSE | regex.POSIX,
