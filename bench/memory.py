@@ -52,6 +52,7 @@ def load(*, path: str, partitions: int, settings: dict[str, Any]) -> dict[str, A
         "appending_seconds": appended,
         "bounds": {
             "memory.arrays_bytes": chosen.memory.arrays_bytes,
+            "memory.stores_bytes": chosen.memory.stores_bytes,
             "log.cache_bytes": chosen.log.cache_bytes,
             "index.flush_bytes": chosen.index.flush_bytes,
         },

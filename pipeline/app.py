@@ -51,6 +51,7 @@ from schemas.settings import ServeSettings
 
 SERVING_TIMEOUT_S = 60.0
 WATCH_S = 5.0
+OPENED_TOGETHER_MAX = 4  # partitions of an index
 APPENDS_PER_WRITE = (
     4  # threads: a part of a request may have to wait for its turn, and must not keep others out meanwhile
 )
@@ -178,8 +179,7 @@ class Node:
     def _open(self, index: IndexState) -> None:
         served = _Served(index, [])
         try:
-            for number in range(index.partitions):
-                served.workers.append(self.upkeep.open(index, PartitionId(number)))
+            self._open_partitions(index, served.workers)
             for worker in served.workers:
                 worker.start()
         except SedimentError as error:
@@ -192,6 +192,15 @@ class Node:
             self._changed.notify_all()
         for worker in served.workers:
             worker.damage.repeat()  # what it met before anybody could answer
+
+    def _open_partitions(self, index: IndexState, opened: list[Worker]) -> None:
+        """All of them, side by side: what lies on disk is read without the interpreter lock. Raises what the first to fail says."""
+        with ThreadPoolExecutor(min(index.partitions, OPENED_TOGETHER_MAX), "open") as pool:
+            opening = [pool.submit(self.upkeep.open, index, PartitionId(n)) for n in range(index.partitions)]
+        errors = [error for error in (one.exception() for one in opening) if error is not None]
+        opened.extend(one.result() for one in opening if one.exception() is None)  # also for who is to close them
+        for error in errors:
+            raise error
 
     def make_worker(
         self, index: IndexState, partition: PartitionId, directory: Path, log: Log, metrics: Metrics | None = None

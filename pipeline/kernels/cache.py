@@ -24,7 +24,7 @@ from typing import Any, Final
 import llvmlite
 import numba
 from llvmlite import binding
-from numba.core.caching import FunctionCache, _CacheLocator
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from typing_extensions import override
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def use_cache(base: Path) -> Path:
 
 
 class KernelLocator(_CacheLocator):  # type: ignore[misc]  # numba is untyped
-    """Tells numba the folder of a kernel. Named in ``NUMBA_CACHE_LOCATOR_CLASSES`` while kernels are declared."""
+    """Tells numba the folder of a kernel."""
 
     def __init__(self, path: str, line: int) -> None:
         self._path = path
@@ -88,11 +88,14 @@ class KernelLocator(_CacheLocator):  # type: ignore[misc]  # numba is untyped
         return str(self._line)
 
 
-LOCATOR: Final = f"{__name__}.{KernelLocator.__name__}"
+class _Located(CompileResultCacheImpl):  # type: ignore[misc]  # numba is untyped
+    _locator_classes = (KernelLocator,)
 
 
 class KernelCache(FunctionCache):  # type: ignore[misc]  # numba is untyped
     """What numba keeps of one kernel. Where nothing can be written, what is there is used, and nothing is added."""
+
+    _impl_class = _Located
 
     @override
     def save_overload(self, sig: Any, data: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, overload
 
 import numba
 
-from pipeline.kernels.cache import LOCATOR, KernelCache, source_of
+from pipeline.kernels.cache import KernelCache, source_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,21 +29,16 @@ def kernel(function: F | None = None, *, inline: Literal["always", "never"] = "n
     """
 
     def declare(plain: F) -> F:
-        keep = bool(numba.config.CACHE_DIR) and source_of(plain.__module__) is not None
-        others = numba.config.CACHE_LOCATOR_CLASSES
-        numba.config.CACHE_LOCATOR_CLASSES = LOCATOR
-        try:
-            compiled: F = numba.njit(
-                nogil=True,
-                boundscheck=False,
-                error_model="numpy",
-                inline=inline,
-                no_cfunc_wrapper=True,  # nothing calls a kernel by its address; a tenth less to compile
-            )(plain)
-            if keep:
-                compiled._cache = KernelCache(plain)  # type: ignore[attr-defined]  # noqa: SLF001 - what cache=True does, but for errors
-        finally:
-            numba.config.CACHE_LOCATOR_CLASSES = others
+        compiled: F = numba.njit(
+            nogil=True,
+            boundscheck=False,
+            error_model="numpy",
+            inline=inline,
+            no_cfunc_wrapper=True,  # nothing calls a kernel by its address; a tenth less to compile
+        )(plain)
+        if numba.config.CACHE_DIR and source_of(plain.__module__) is not None:
+            # what numba's cache=True does, in a place of ours
+            compiled._cache = KernelCache(plain)  # type: ignore[attr-defined]  # noqa: SLF001
         return compiled
 
     return declare if function is None else declare(function)

@@ -225,6 +225,7 @@ def restore(machine: Materialiser, store: SegmentStore, manifest: Manifest) -> L
     dead = msgspec.json.decode(manifest.state.get("dead", b'{"segments":[],"count":0}'))
     machine.dead_count = dead["count"]
     dead_ids = set(dead["segments"])
+    _make_room(machine, [live for live in manifest.segments if live.id not in dead_ids])
     for live in manifest.segments:
         segments = machine.dead if live.id in dead_ids else machine.segments
         reader = SegmentReader(live.stored.meta, store.reader_arrays(live.stored))
@@ -238,6 +239,12 @@ def restore(machine: Materialiser, store: SegmentStore, manifest: Manifest) -> L
             )
     _load_tombstones(machine, ledger, manifest)
     return ledger
+
+
+def _make_room(machine: Materialiser, living: Sequence[manifests.LiveSegment]) -> None:
+    """For the ids of these segments."""
+    id_bytes = sum(array.nbytes for live in living for array in live.stored.arrays if array.name == "id/data")
+    machine.ids.reserve(sum(live.stored.meta.documents - live.dead for live in living), id_bytes)
 
 
 def _keep_tombstones(machine: Materialiser, ledger: Ledger) -> None:

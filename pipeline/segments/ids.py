@@ -149,6 +149,10 @@ class IdIndex:
         self._make_table(2 * room)
         return dropped
 
+    def reserve(self, ids: int, id_bytes: int) -> None:
+        """Make room for so many more ids at once: a table that grows step by step is built anew at each step."""
+        self._reserve(ids, id_bytes)
+
     def load_segment(
         self, ids: ByteColumn, seq_nos: I64, versions: I64, offsets: I64, alive: Bools, segment: int
     ) -> None:

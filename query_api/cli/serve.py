@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
@@ -79,13 +79,28 @@ def open_pipeline(settings: ServeSettings, given: Any = None) -> Iterator[Runnin
             endpoint=telemetry.otlp_endpoint, service=settings.cluster_name, sampled_ratio=telemetry.trace_ratio
         )
     try:
-        node = app.open_node(settings, metrics=metrics, tracer=tracer)
+        # reading what lies on disk gives the interpreter lock away, to the imports of the REST side
+        importing = threading.Thread(target=_import_rest, name="import")
+        importing.start()
+        try:
+            node = app.open_node(settings, metrics=metrics, tracer=tracer)
+        finally:
+            importing.join()
         try:
             yield RunningNode(node, _services(settings, node, metrics, tracer))
         finally:
             node.close()
     finally:
         tracer.close()  # sends what is left
+
+
+def _import_rest() -> None:
+    """What is imported once more by those who need it; an error is theirs to tell."""
+    with suppress(ImportError):
+        import uvicorn  # noqa: F401
+
+        from query_api import app  # noqa: F401
+        from query_api.elastic.wire import protocol  # noqa: F401
 
 
 def _services(settings: ServeSettings, node: Any, metrics: Any, tracer: Any) -> Any:
@@ -138,12 +153,15 @@ def serve(settings: ServeSettings) -> int:
     from pipeline.telemetry import logs
 
     logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, sys.stderr)
+    gc.disable()  # what a start makes stays: looking through it again and again is a tenth of its time
     try:
         with open_node(settings) as running:
             return _listen(settings, running)
     except SedimentError as error:
         print(f"sediment: {error.message}", file=sys.stderr)
         return 1
+    finally:
+        gc.enable()
 
 
 def _listen(settings: ServeSettings, running: RunningNode) -> int:
@@ -181,6 +199,7 @@ def _listen(settings: ServeSettings, running: RunningNode) -> int:
     # answered. What is there now stays; cycles that come later are few, since columns are no containers.
     gc.freeze()
     gc.set_threshold(*COLLECTED_AFTER)
+    gc.enable()
     try:
         server.run()
     except SystemExit:

@@ -19,7 +19,7 @@ from schemas.errors import SedimentError
 from schemas.ids import IndexName, LogOffset, PartitionId, TopicName
 from schemas.outcomes import Result
 from schemas.records import ByteColumn
-from schemas.settings import ServeSettings
+from schemas.settings import MemorySettings, ServeSettings
 
 
 class GrowingLog(MemoryLog):
@@ -214,4 +214,29 @@ def test_metrics_say_how_far_partitions_are(tmp_path: Path, log: GrowingLog) -> 
     assert sum(node.metrics.value(names.DOCUMENTS, **one) or 0 for one in parts) == 20
     assert [node.metrics.value(names.LAG, **one) for one in parts] == [0, 0]
     assert [node.metrics.value(names.MATERIALISE_QUEUE_SECONDS, **one) for one in parts] == [0, 0]
+    node.close()
+
+
+def test_ten_partitions_share_what_is_allowed_for_stores(
+    tmp_path: Path, log: GrowingLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Write buffers of all together stay within the budget while they commit; the id index of each is counted."""
+    monkeypatch.setattr("pipeline.app.WATCH_S", 0.01)
+    budget = 16 << 20
+    node = open_node(
+        ServeSettings(data=str(tmp_path), partitions=10, memory=MemorySettings(stores_bytes=budget)), log=log
+    )
+    node.indices.create("books", {}, {})
+    random, highest = np.random.default_rng(7), 0.0
+    for turn in range(3):
+        write(node, {f"{turn}-{n}": f'{{"text": "{random.bytes(60_000).hex()}"}}' for n in range(120)})
+        flushing = threading.Thread(target=node.flush, args=("books",))
+        flushing.start()
+        while flushing.is_alive():
+            highest = max(highest, node.metrics.value(names.STORE_BUFFER_BYTES) or 0)
+            flushing.join(0.01)
+    assert 0 < highest <= budget
+    for n, worker in enumerate(node.workers("books")):
+        worker.freshness()
+        assert (node.metrics.value(names.ID_INDEX_BYTES, index="books", partition=str(n)) or 0) > 0
     node.close()

@@ -278,3 +278,15 @@ def test_cut_tombstones_are_damage(cut: int) -> None:
 def test_powers_of_two() -> None:
     """The next power of two at and around powers of two."""
     assert [power_of_two(n) for n in (0, 1, 2, 3, 4, 5, 1024, 1025)] == [1, 1, 2, 4, 4, 8, 1024, 2048]
+
+
+def test_room_made_ahead_changes_no_slot() -> None:
+    """Ids get the same slots as without, and none of the arrays is made anew while they come."""
+    ids = [ByteColumn.of([b"%d" % n for n in range(first, first + 2_000)]) for first in range(0, 8_000, 2_000)]
+    plain, roomy = IdIndex(), IdIndex()
+    roomy.reserve(8_000, sum(one.nbytes for one in ids))
+    size = roomy.nbytes
+    for one in ids:
+        assert np.array_equal(plain.slots(one), roomy.slots(one))
+    assert roomy.nbytes == size
+    assert plain.nbytes == size
