@@ -243,7 +243,7 @@ class _Inference:
             place = self.places[owner]
             if place.dynamic is Dynamic.STRICT_ALLOW_TEMPLATES:
                 parent, _, part = place.name.rpartition(".")
-                problems.add(scalars.leaves[scalars.owners == owner], 0, refused(strict(part, parent)))
+                problems.add(scalars.leaves[scalars.owners == owner], 0, refused(strict(part, parent, place.dynamic)))
 
     def _firsts(self, mask: BoolArray) -> _Firsts:
         keys = self.keys[mask]

@@ -135,7 +135,7 @@ class Resolution:
         return found
 
     def _refuse(self, place: Place, part: str) -> Place:
-        return self._add(place, part, Meaning.REFUSED, strict(part, place.name))
+        return self._add(place, part, Meaning.REFUSED, strict(part, place.name, place.dynamic))
 
     def _unknown(self, place: Place, part: str) -> Place:
         """A name that the mapping does not know."""

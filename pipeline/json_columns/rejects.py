@@ -35,7 +35,7 @@ from pipeline.json_columns.kernels.tape_kernels import (
 )
 from pipeline.kernels.arrays import I32Array, I64Array, U8Array
 from schemas.limits import DEPTH_MAX, FIELD_DEPTH_MAX, KEYWORD_BYTES_MAX
-from schemas.mapping import Field, FieldType
+from schemas.mapping import Dynamic, Field, FieldType
 
 PREVIEW_CHARACTERS_MAX = 256
 STRICT = "strict_dynamic_mapping"
@@ -170,9 +170,9 @@ def refused(reason: Reason) -> Wording:
     return lambda text, fate, leaf: reason
 
 
-def strict(name: str, parent: str) -> Reason:
-    """An unknown field where the mapping is strict."""
-    words = f"mapping set to strict, dynamic introduction of [{name}] within [{parent or '_doc'}] is not allowed"
+def strict(name: str, parent: str, dynamic: Dynamic) -> Reason:
+    """An unknown field where the mapping is strict, in one of its ways."""
+    words = f"mapping set to {dynamic}, dynamic introduction of [{name}] within [{parent or '_doc'}] is not allowed"
     return Reason(words, STRICT, field=f"{parent}.{name}" if parent else name)
 
 

@@ -238,19 +238,16 @@ def flush(services: Services, call: Call) -> Reply:
 
 
 def force_merge(services: Services, call: Call) -> Reply:
-    """Merge each partition until it has at most ``max_num_segments`` segments (1), or just take its deleted documents away."""
+    """Merge each partition until it has at most ``max_num_segments`` segments (1), or just take its deleted documents away.
+
+    Where both are asked for, the latter, as in OpenSearch.
+    """
     wanted = call.integer("max_num_segments")
     if wanted is not None and wanted < 1 and wanted != -1:
         raise illegal_argument(f"max_num_segments must be at least 1, or -1 for the default, not [{wanted}]")
     for name in ("flush", "primary_only", "wait_for_completion"):
         call.flag(name)
     if call.flag("only_expunge_deletes"):
-        if wanted is not None and wanted > 0:
-            raise invalid(
-                "action_request_validation",
-                "Validation Failed: 1: cannot set only_expunge_deletes and max_num_segments at the same time, those two "
-                "parameters are mutually exclusive;",
-            )
         return _on_partitions(services, call, lambda searcher: searcher.expunge_deletes())
     segments_max = wanted if wanted is not None and wanted > 0 else 1
     return _on_partitions(services, call, lambda searcher: searcher.force_merge(segments_max))

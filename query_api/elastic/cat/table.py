@@ -80,7 +80,8 @@ def _ordered(call: Call, columns: Sequence[Column], rows: Sequence[Mapping[str, 
         key = column.name
         present = [r for r in ordered if r.get(key) is not None]
         present.sort(key=_sort_key(key), reverse=direction == "desc")
-        ordered = present + [r for r in ordered if r.get(key) is None]
+        absent = [r for r in ordered if r.get(key) is None]
+        ordered = present + absent if direction == "desc" else absent + present
     return ordered
 
 

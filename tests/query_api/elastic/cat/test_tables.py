@@ -47,6 +47,11 @@ async def test_aliases_and_templates(client: Client) -> None:
     assert (await client.send("GET", "/_cat/aliases/y?h=alias")).text == "y\n"
     await client.send("PUT", "/_template/t", {"index_patterns": ["b*", "c"], "order": 3})
     assert (await client.send("GET", "/_cat/templates?h=n,t,o")).text == "t [b*, c] 3\n"
+    await client.send("PUT", "/_template/u", {"index_patterns": ["d"], "version": 1})
+    for order, rows in (("version", "t \nu 1\n"), ("version:desc", "u 1\nt \n")):
+        assert (
+            await client.send("GET", f"/_cat/templates?h=n,version&s={order}")
+        ).text == rows  # what is absent is least
 
 
 async def test_tables_of_the_node(client: Client) -> None:
