@@ -1,6 +1,7 @@
 """``sediment demo``: index the Python that runs this, through the log, and search it."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -142,7 +143,7 @@ def _show_facets(client: Client, console: Console) -> None:
 
 
 def _what_next(console: Console, settings: ServeSettings) -> None:
-    command = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "sediment"
+    command = command_here(sys.argv[0] if sys.argv else "", Path.cwd())
     default = replace(ServeSettings(), data=settings.data)
     url = f"http://{default.host}:{default.port}"
     console.print()
@@ -151,3 +152,12 @@ def _what_next(console: Console, settings: ServeSettings) -> None:
     console.print(f"  curl '{url}/{INDEX}/_search?q=docstring:iterator&size=3&pretty'", markup=False, soft_wrap=True)
     console.print(f"  {command} search {INDEX} 'docstring:\"context manager\"'", markup=False)
     console.print(f"  {url}/_sediment/console", markup=False)
+
+
+def command_here(program: str, folder: Path) -> str:
+    """How this program is called from a folder: by its name where the shell finds it, else by its path, as short as it can be."""
+    path = Path(program or "sediment")
+    if shutil.which(path.name) is not None or not path.exists():
+        return path.name
+    whole = folder / path
+    return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else str(whole)
