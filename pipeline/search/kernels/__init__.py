@@ -3,8 +3,9 @@
 ``score_kernels``: every posting scored; lists intersected, united, added.
 ``heap_kernels``: the best k so far.
 ``limit_kernels``: filters, looked at when a document matters.
-``top_kernels``: the best k of any terms without looking at every posting.
+``led_kernels``: the best k documents that all have one term, without looking at every posting.
 ``all_kernels``: the same for documents with all terms, or with a phrase.
+``top_kernels``: the same for documents with any of several terms.
 ``view_kernels``: the same over all segments of a view.
 ``first_kernels``: the first documents of terms, where all score the same.
 ``phrase_kernels``: how often terms stand together in a document.

@@ -22,11 +22,11 @@ import numpy as np
 from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U16Array, U32Array
 from pipeline.kernels.compile import kernel
 from pipeline.kernels.simd_kernels import address_of, load8, load16, load32, store8, store16
-from pipeline.search.kernels.heap_kernels import offer, threshold
+from pipeline.search.kernels.heap_kernels import holds, offer, threshold
+from pipeline.search.kernels.led_kernels import SLACK, bound_of, find_in_block
 from pipeline.search.kernels.limit_kernels import excluded, passes
 from pipeline.search.kernels.phrase_kernels import exact_frequency, sloppy_frequency
 from pipeline.search.kernels.score_kernels import bm25
-from pipeline.search.kernels.top_kernels import SLACK, bound_of, find_in_block
 from pipeline.segments.postings_kernels import (
     BLOCK,
     decode_documents,
@@ -186,12 +186,15 @@ def top_of_all(
     out_frequencies: F32Array,
     slots: U16Array,
     rounds: I64Array,
+    seed: float,
+    again: bool,
 ) -> tuple[int, int]:
     """The best documents with all terms into the heap; terms ordered by df, the rarest first.
 
     `shifts`: where each term stands in a phrase (whose weight each of them has), empty where they may stand anywhere. `hits`
     matches were counted before this segment; nothing is skipped until `hits_wanted` are. Returns (size, hits). Where `out_*` are not
-    empty, all documents with the phrase and its frequencies are written there, and nothing to the heap.
+    empty, all documents with the phrase and its frequencies are written there, and nothing to the heap. `seed`: no document matters that
+    does not pass it. `again`: some documents were looked at before, all that they have in mind: those in the heap stay as they are.
     """
     base = np.uintp(address_of(data))
     masked = mask.shape[0] > 0
@@ -221,7 +224,8 @@ def top_of_all(
         decoded[t, 0] = first[t]
         decoded[t, 1] = -1
         known[t, 0] = -1
-    full = threshold(heap_scores, size, ordered) if k > 0 else np.float64(-1)  # what a score has to exceed
+    strictly = ordered and not again
+    full = max(seed, threshold(heap_scores, size, strictly)) if k > 0 else np.float64(-1)  # what a score has to exceed
     for lead in range(first[0], end[0]):
         cut = np.float64(-1)  # what a bound has to exceed
         if hits >= hits_wanted and not listing:
@@ -342,9 +346,9 @@ def top_of_all(
                 if k == 0:
                     continue
                 score = bm25(weights[0], frequency, inverses[c])
-            if np.float64(score) > full:
+            if np.float64(score) > full and not (again and holds(heap_rows, size, row + document)):
                 size = offer(heap_scores, heap_ties, heap_rows, size, score, row + document, offsets, ordered)
-                full = threshold(heap_scores, size, ordered)
+                full = max(seed, threshold(heap_scores, size, strictly))
                 if cut >= 0:
                     cut = full
         if ended:

@@ -82,6 +82,15 @@ def offer(
 
 
 @kernel
+def holds(rows: I64Array, size: int, row: int) -> bool:
+    """Whether a row is in the heap."""
+    for i in range(size):
+        if rows[i] == row:
+            return True
+    return False
+
+
+@kernel
 def push_scores(
     documents: U32Array,
     scores: F32Array,

@@ -1,12 +1,15 @@
 """The best k documents of a term or of any of several terms: blocks that cannot matter are not decoded.
 
-Each block of postings carries a bound on its scores (`impact`: greatest frequency << 8 | smallest norm byte). Once k documents
-are known, the worst of them is a threshold, and what cannot pass it is skipped:
+Each block of postings carries a bound on its scores (`impact`: see docs/internals/segments.md). Once k documents are known, the worst
+of them is a threshold, and what cannot pass it is skipped. A first threshold comes from the blocks with the greatest bounds
+(`led_kernels.seed_of_any`), so that mostly one of these ways can be taken from the start:
 
-* one term: a block whose bound does not pass;
-* any term (MaxScore: Turtle and Flood 1995, with bounds per block as in Block-Max: Ding and Suel 2011): documents are walked in
-  windows; in each window terms are ordered by their bound there, and those whose bounds together do not pass are only looked
-  up for documents that other terms brought in, unless adding all their postings costs less.
+* one term, or one without which no document passes: its blocks are walked (`led_kernels.top_led`);
+* no document passes that lacks any of the terms: as if all were asked for (`all_kernels.top_of_all`);
+* the same holds but for a term that is far rarer: its documents first, then those with both others;
+* else (MaxScore: Turtle and Flood 1995, with bounds per block as in Block-Max: Ding and Suel 2011) documents are walked in windows,
+  until one of the terms leads; in each window terms are ordered by their bound there, and those whose bounds together do not pass
+  are only looked up for documents that other terms brought in, unless adding all their postings costs less.
 
 The k best are a heap (``heap_kernels``). Where segments and rows come in order of offset a document that only equals the threshold
 cannot enter (`ordered`), else it may. The slow twins are in ``score_kernels`` with ``push_scores``.
@@ -18,15 +21,17 @@ Sums are float64 (see ``score_kernels``); bounds have a slack of 1e-9, far above
 
 import numpy as np
 
-from pipeline.kernels.arrays import BoolArray, F32Array, I64Array, U8Array, U32Array
+from pipeline.kernels.arrays import BoolArray, F32Array, F64Array, I64Array, U8Array, U32Array
 from pipeline.kernels.compile import kernel
-from pipeline.kernels.simd_kernels import address_of, bit_count64, prefetch, trailing_zeros64
+from pipeline.kernels.pointer_kernels import f32_at, u32_at
+from pipeline.kernels.simd_kernels import address_of, bit_count64, trailing_zeros64
+from pipeline.search.kernels.all_kernels import SLOTS, top_of_all
 from pipeline.search.kernels.heap_kernels import offer, threshold
+from pipeline.search.kernels.led_kernels import bounds_of_blocks, find_in_block, seed_of_any, top_led
 from pipeline.search.kernels.limit_kernels import excluded, passes
 from pipeline.search.kernels.score_kernels import bm25
 from pipeline.segments.postings_kernels import (
     BLOCK,
-    decode_block,
     decode_documents,
     decode_frequencies,
     frequency_at,
@@ -36,87 +41,8 @@ WINDOW = 2048  # documents at a time; more of them where terms are rare
 WINDOW_MAX = 16384
 WINDOW_POSTINGS = 256
 LOOKUP_COST = 4
-AHEAD = 2  # blocks whose bytes are fetched while others are looked at
-SLACK = 1.0 + 1e-9
-
-
-@kernel
-def bound_of(impact: int, weight: float, inverse: F32Array) -> float:
-    """The greatest score that a posting of a block can have."""
-    frequency = np.float32(impact >> np.uint32(8))
-    return np.float64(bm25(weight, frequency, inverse[impact & np.uint32(255)])) * SLACK
-
-
-@kernel
-def top_of_term(
-    data: U8Array,
-    block_last: U32Array,
-    block_offset: I64Array,
-    block_bits: U32Array,
-    block_impact: U32Array,
-    first: int,
-    end: int,
-    weight: float,
-    inverse: F32Array,
-    norms: U8Array,
-    mask: BoolArray,
-    limits: I64Array,
-    offsets: I64Array,
-    row: int,
-    ordered: bool,
-    heap_scores: F32Array,
-    heap_ties: I64Array,
-    heap_rows: I64Array,
-    size: int,
-) -> int:
-    """The term's best documents into the heap. `mask`: documents that count, or empty for all; so do `limits`."""
-    base = address_of(data)
-    masked = mask.shape[0] > 0
-    limited = limits.shape[0] > 0
-    documents = np.empty(BLOCK, np.uint32)
-    frequencies = np.empty(BLOCK, np.uint32)
-    scores = np.empty(BLOCK, np.float32)
-    cut = threshold(heap_scores, size, ordered)
-    for block in range(first, end):
-        if block + AHEAD < end:
-            prefetch(base, block_offset[block + AHEAD])
-        if bound_of(block_impact[block], weight, inverse) <= cut:
-            continue
-        previous = np.int64(block_last[block - 1]) if block > first else np.int64(-1)
-        if limited and excluded(limits, previous + 1, np.int64(block_last[block])):
-            continue
-        count = decode_block(
-            base, block_offset[block], block_bits[block], np.int64(block_last[block]), previous, documents, frequencies
-        )
-        for i in range(count):
-            scores[i] = inverse[norms[documents[i]]]
-        for i in range(count):  # without branches, so many at once
-            scores[i] = bm25(weight, np.float32(frequencies[i]), scores[i])
-        for i in range(count):
-            score = scores[i]
-            if np.float64(score) > cut:
-                document = np.int64(documents[i])
-                if (masked and not mask[document]) or (limited and not passes(limits, document)):
-                    continue
-                size = offer(heap_scores, heap_ties, heap_rows, size, score, row + document, offsets, ordered)
-                cut = threshold(heap_scores, size, ordered)
-    return size
-
-
-@kernel
-def find_in_block(documents: U32Array, at: int, count: int, wanted: int) -> int:
-    """The first index >= `at` of a decoded block whose document is >= `wanted`; `count` where there is none."""
-    near = min(at + 4, count)
-    while at < near:
-        if documents[at] >= wanted:
-            return at
-        at += 1
-    size = count - at
-    while size > 0:  # without branches that depend on the documents
-        half = (size + 1) >> 1
-        at += half if documents[at + half - 1] < wanted else 0
-        size -= half
-    return at
+RARER = 4  # a term with so many times fewer blocks is looked at apart
+ROUNDING = 1e-12  # of a sum of bounds, far above what subtracting one can lose
 
 
 @kernel
@@ -142,7 +68,107 @@ def top_of_any(
     size: int,
 ) -> int:
     """The best documents with any of the terms into the heap. `mask`: documents that count, or empty for all; so do `limits`."""
-    base = address_of(data)
+    base = np.uintp(address_of(data))
+    terms = first.shape[0]
+    blocks = np.int64(0)
+    for t in range(terms):
+        blocks += end[t] - first[t]
+    bounds = np.empty(blocks, np.float64)
+    at = np.empty(terms, np.int64)
+    most = np.empty(terms, np.float64)
+    bounds_of_blocks(block_impact, first, end, weights, inverse, bounds, at, most)
+    seed = np.float64(-1)
+    if size < heap_scores.shape[0]:
+        seed = seed_of_any(
+            base, block_last, block_offset, block_bits, block_impact, first, end, weights, inverse, norms, mask, limits,
+            offsets, bounds, at, most, heap_scores.shape[0],
+        )  # fmt: skip
+    cut = max(seed, threshold(heap_scores, size, ordered))
+    apart = np.int64(0)  # terms whose documents are looked at before all others
+    if terms == 3 and (end[0] - first[0]) * RARER <= end[1] - first[1] and needed(most[1:], cut) == 2:
+        apart = np.int64(1)
+        size = top_led(
+            base, block_last, block_offset, block_bits, block_impact, first, end, weights, inverse, norms, mask, limits,
+            offsets, row, ordered, bounds, at, most, np.int64(0), np.empty(0, np.int64), np.int64(0), seed, heap_scores,
+            heap_ties, heap_rows, size,
+        )  # fmt: skip
+    if terms > 1 and (apart > 0 or needed(most, cut) == terms):
+        return top_of_all(
+            data, block_last, block_offset, block_bits, block_impact, first[apart:], end[apart:], weights[apart:],
+            inverse, norms, mask, limits, offsets, row, ordered, np.empty(0, np.int64), np.int64(0), heap_scores,
+            heap_ties, heap_rows, size, np.int64(0), np.int64(0), u32_at(0, 0), f32_at(0, 0),
+            np.zeros(SLOTS + 1, np.uint16), np.zeros(1, np.int64), seed, apart > 0,
+        )[0]  # fmt: skip
+    start = np.int64(0)
+    lead = leader(first, end, most, cut)
+    if lead < 0:
+        start, size = top_by_windows(
+            base, block_last, block_offset, block_bits, first, end, weights, inverse, norms, mask, limits, offsets, row,
+            ordered, bounds, at, most, seed, heap_scores, heap_ties, heap_rows, size,
+        )  # fmt: skip
+        lead = leader(first, end, most, max(seed, threshold(heap_scores, size, ordered)))
+    if lead < 0 or start >= norms.shape[0]:
+        return size
+    return top_led(
+        base, block_last, block_offset, block_bits, block_impact, first, end, weights, inverse, norms, mask, limits,
+        offsets, row, ordered, bounds, at, most, lead, np.empty(0, np.int64), start, seed, heap_scores, heap_ties,
+        heap_rows, size,
+    )  # fmt: skip
+
+
+@kernel
+def needed(most: F64Array, cut: float) -> int:
+    """Without how many of these terms no document of them passes."""
+    total = most.sum()
+    count = np.int64(0)
+    for t in range(most.shape[0]):
+        count += total - most[t] + total * ROUNDING <= cut
+    return count
+
+
+@kernel
+def leader(first: I64Array, end: I64Array, most: F64Array, cut: float) -> int:
+    """The term without which no document passes, of several the one with the fewest blocks; -1: there is none."""
+    if first.shape[0] == 1:
+        return np.int64(0)
+    total = most.sum()
+    best = np.int64(-1)
+    for t in range(first.shape[0]):
+        if total - most[t] + total * ROUNDING > cut:
+            continue
+        if best < 0 or end[t] - first[t] < end[best] - first[best]:
+            best = np.int64(t)
+    return best
+
+
+@kernel
+def top_by_windows(
+    base: int,
+    block_last: U32Array,
+    block_offset: I64Array,
+    block_bits: U32Array,
+    first: I64Array,
+    end: I64Array,
+    weights: F32Array,
+    inverse: F32Array,
+    norms: U8Array,
+    mask: BoolArray,
+    limits: I64Array,
+    offsets: I64Array,
+    row: int,
+    ordered: bool,
+    bounds_of: F64Array,
+    at: I64Array,
+    most: F64Array,
+    seed: float,
+    heap_scores: F32Array,
+    heap_ties: I64Array,
+    heap_rows: I64Array,
+    size: int,
+) -> tuple[int, int]:
+    """The best documents into the heap, window by window, until a term leads; returns (the first document not looked at, how many the
+    heap holds). bounds_of, at, most and seed as in ``led_kernels``.
+    """
     masked = mask.shape[0] > 0
     limited = limits.shape[0] > 0
     total_documents = norms.shape[0]
@@ -170,12 +196,17 @@ def top_of_any(
         cursor[t] = first[t]
         decoded[t] = -1
     start = np.int64(0)
+    led = max(seed, threshold(heap_scores, size, ordered))  # at which no term leads
     while start < total_documents:
         stop = start + window
         if limited and excluded(limits, start, min(stop, total_documents) - 1):
             start = stop
             continue
-        cut = threshold(heap_scores, size, ordered)
+        cut = max(seed, threshold(heap_scores, size, ordered))
+        if cut > led:
+            led = cut
+            if leader(first, end, most, cut) >= 0:
+                return start, size
         total = 0.0
         left = 0
         nearest = np.int64(total_documents)
@@ -194,13 +225,13 @@ def top_of_any(
             while after < end[t]:
                 if after > first[t] and np.int64(block_last[after - 1]) + 1 >= stop:
                     break
-                greatest = max(greatest, bound_of(block_impact[after], weights[t], inverse))
+                greatest = max(greatest, bounds_of[at[t] + after])
                 after += 1
             window_end[t] = after
             bounds[t] = greatest
             total += greatest
         if left == 0:
-            return size
+            return total_documents, size
         if total <= cut:
             start = max(stop, nearest & ~np.int64(63))
             continue
@@ -228,9 +259,9 @@ def top_of_any(
         for a in range(essential, terms):
             t = order[a]
             weight = weights[t]
-            others = total - bounds[t] + total * 1e-12
+            others = total - bounds[t] + total * ROUNDING
             for block in range(cursor[t], window_end[t]):
-                if bound_of(block_impact[block], weight, inverse) + others <= cut:
+                if bounds_of[at[t] + block] + others <= cut:
                     continue
                 if decoded[t] != block:
                     previous = np.int64(block_last[block - 1]) if block > first[t] else np.int64(-1)
@@ -304,9 +335,9 @@ def top_of_any(
                     rounded = np.float32(score)
                     if np.float64(rounded) > cut:
                         size = offer(heap_scores, heap_ties, heap_rows, size, rounded, row + document, offsets, ordered)
-                        cut = threshold(heap_scores, size, ordered)
+                        cut = max(cut, threshold(heap_scores, size, ordered))
         start = stop
-    return size
+    return total_documents, size
 
 
 @kernel

@@ -26,7 +26,7 @@ from pipeline.search.kernels.limit_kernels import (
     list_allowed,
     settle,
 )
-from pipeline.search.kernels.top_kernels import count_any, top_of_any, top_of_term
+from pipeline.search.kernels.top_kernels import count_any, top_of_any
 from pipeline.segments.columns.term_kernels import compare, guided_bound
 
 (
@@ -159,7 +159,8 @@ def top_of_view(
         if mode != ANY and known > 1:
             size, hits = top_of_all(
                 data, last, begin, bits, impact, first, end, some, inverse, norms, mask, within, offsets, row, ordered,
-                shifted, slop, scores, ties, rows, size, hits, wanted, no_documents, no_frequencies, slots, rounds,
+                shifted, slop, scores, ties, rows, size, hits, wanted, no_documents, no_frequencies, slots, rounds, -1.0,
+                np.bool_(False),
             )  # fmt: skip
             hits += 0 * held.shape[0]  # until here masks are kept alive, whose addresses stand in `within`
             continue
@@ -175,16 +176,10 @@ def top_of_view(
                 )
         if scores.shape[0] == 0:
             continue
-        if known == 1:
-            size = top_of_term(
-                data, last, begin, bits, impact, first[0], end[0], some[0], inverse, norms, mask, within, offsets,
-                row, ordered, scores, ties, rows, size,
-            )  # fmt: skip
-        else:
-            size = top_of_any(
-                data, last, begin, bits, impact, first[:known], end[:known], some[:known], inverse, norms, mask,
-                within, offsets, row, ordered, scores, ties, rows, size,
-            )  # fmt: skip
+        size = top_of_any(
+            data, last, begin, bits, impact, first[:known], end[:known], some[:known], inverse, norms, mask, within,
+            offsets, row, ordered, scores, ties, rows, size,
+        )  # fmt: skip
         hits += 0 * held.shape[0]
     sort_best_first(scores, ties, rows, size)
     for i in range(size):
@@ -215,8 +210,9 @@ def list_phrase(
         u32_at(row[IMPACT], row[BLOCKS]),
         first, end, np.zeros(terms, np.float32), np.zeros(256, np.float32),
         u8_at(row[NORMS], size), bools_at(0, 0), np.empty((0, LIMIT_COLUMNS), np.int64),
-        i64_at(row[OFFSETS], size), np.int64(0), True, shifts, slop,
+        i64_at(row[OFFSETS], size), np.int64(0), np.bool_(True), shifts, slop,
         np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64), np.int64(0), np.int64(0), np.int64(0),
-        documents, frequencies, np.zeros(SLOTS + 1, np.uint16), np.zeros(1, np.int64),
+        documents, frequencies, np.zeros(SLOTS + 1, np.uint16), np.zeros(1, np.int64), -1.0,
+        np.bool_(False),
     )  # fmt: skip
     return listed
