@@ -71,6 +71,8 @@ def _fixed(step: Step) -> bool:
 def _epochs(milliseconds: I64, form: str) -> list[str]:
     if form.startswith("epoch_millis"):
         return list(map(str, milliseconds.tolist()))
+    if not (milliseconds % 1000).any():
+        return list(map(str, (milliseconds // 1000).tolist()))
     return [epoch_seconds(ms) for ms in milliseconds.tolist()]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from schemas.aggregations import CompositeAggregation
 from schemas.mapping import DATE_FORMAT_DEFAULT
 
 LONG_MIN, LONG_MAX = -(1 << 63), (1 << 63) - 1
+REMEMBERED_DATES_MAX: Final = 1024  # of one aggregation
 I64 = NDArray[np.int64]
 _PATTERN: Final = re.compile(r"(?P<before>[^#0,.]*)(?P<number>[#0,]*(?:\.[#0]*)?)(?P<after>.*)", re.DOTALL)
 
@@ -56,10 +58,21 @@ def _in_groups(digits: str, size: int) -> str:
     return ",".join(([digits[:head]] if head else []) + groups)
 
 
-def date_texts(ms: I64, shown: Shown) -> list[str]:
-    """Dates in the format and time zone of an aggregation."""
-    offsets = offsets_of(shown.zone).at(ms) if shown.zone else None
-    return format_dates(ms, shown.format or DATE_FORMAT_DEFAULT, offsets)
+def date_texts(ms: I64, shown: Shown) -> Sequence[str]:
+    """Dates in the format and time zone of an aggregation; the intervals of a dashboard come again and again, so they are remembered."""
+    form = shown.format or DATE_FORMAT_DEFAULT
+    if len(ms) <= REMEMBERED_DATES_MAX:
+        return _remembered_texts(ms.astype(np.int64, copy=False).tobytes(), form, shown.zone)
+    return _formatted(ms, form, shown.zone)
+
+
+def _formatted(ms: I64, form: str, zone: str) -> list[str]:
+    return format_dates(ms, form, offsets_of(zone).at(ms) if zone else None)
+
+
+@lru_cache(maxsize=64)
+def _remembered_texts(ms: bytes, form: str, zone: str) -> tuple[str, ...]:
+    return tuple(_formatted(np.frombuffer(ms, np.int64), form, zone))
 
 
 def date_text(ms: int, shown: Shown) -> str:
@@ -83,7 +96,7 @@ def as_string(value: float, shown: Shown) -> str | None:
 def texts_of(values: Sequence[float], shown: Shown) -> list[str]:
     """What is shown beside each of several numbers; nothing where nothing is."""
     if shown.type == "date":
-        return date_texts(np.array([int(min(max(value, LONG_MIN), LONG_MAX)) for value in values]), shown)
+        return list(date_texts(np.array([int(min(max(value, LONG_MIN), LONG_MAX)) for value in values]), shown))
     return [text for text in (as_string(value, shown) for value in values) if text is not None]
 
 

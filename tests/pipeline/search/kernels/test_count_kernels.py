@@ -34,10 +34,12 @@ def taken(form: str, rows: list[int], size: int) -> tuple[Any, Any, int]:
 
 
 @pytest.mark.parametrize("width", [np.uint8, np.uint16, np.uint32])
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.sets(st.integers(0, 39)), st.sampled_from(FORMS))
-def test_codes_are_counted(width: Any, codes: list[int], chosen: set[int], form: str) -> None:
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=40), st.sets(st.integers(0, 39)), st.sampled_from(FORMS),
+    st.sampled_from([1, 2, 7]),
+)  # fmt: skip
+def test_codes_are_counted(width: Any, codes: list[int], chosen: set[int], form: str, limit: int) -> None:
     """By each form of a selection; codes above the limit are counted at it; what was counted is gathered in order."""
-    limit = 7
     rows = sorted(range(len(codes)) if form == "all" else {r for r in chosen if r < len(codes)})
     counts = np.zeros(limit + 1, np.int64)
     count_codes(frozen(np.array(codes, width)), *taken(form, rows, len(codes)), limit, counts)
