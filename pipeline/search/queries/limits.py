@@ -33,7 +33,8 @@ from pipeline.search.values import TRUE
 I64 = NDArray[np.int64]
 UNDECIDED_SHARE_MAX: Final = 0.5
 LISTED_SHARE: Final = 64  # a mask is better above this share of the segment
-KEPT_MAX: Final = 32  # filters of a view whose masks are held
+KEPT_MAX: Final = 1024  # filters of a view that zones decide
+MASKS_MAX: Final = 32  # filters of a view whose masks are held
 _OF_TABLE: Final = [columns.DATA, columns.DATA_SIZE, columns.LAST, columns.OFFSET, columns.BITS, columns.BLOCKS]
 _IN_TABLE: Final = [
     table_columns.DATA, table_columns.DATA_SIZE, table_columns.LAST, table_columns.OFFSET, table_columns.BITS,
@@ -63,6 +64,7 @@ class Limits:
         self._tables = tables
         self._cache = cache
         self._known: dict[tuple[Combine, ...], Limited] = {}
+        self._masks: dict[tuple[Combine, ...], Limited] = {}
         self.none = Limited(self._rows(0))
 
     def _rows(self, count: int) -> I64:
@@ -70,7 +72,7 @@ class Limits:
 
     def of(self, filters: tuple[Combine, ...]) -> Limited:
         """The rows of some filters (``none``: of no filters)."""
-        known = self._known.get(filters)
+        known = self._known.get(filters) or self._masks.get(filters)
         if known is not None:
             self._cache.count_mask()
             return known
@@ -80,11 +82,9 @@ class Limits:
         rows = self._looked_at(parts)
         if rows is not None and asked.times == 1:
             return Limited(rows)
-        known = Limited(rows) if rows is not None and self._zones_decide(rows) else self._masked(filters)
-        if len(self._known) >= KEPT_MAX:
-            self._known.clear()
-        self._known[filters] = known
-        return known
+        if rows is not None and self._zones_decide(rows):
+            return _keep(self._known, KEPT_MAX // max(1, len(rows)), filters, Limited(rows))
+        return _keep(self._masks, MASKS_MAX, filters, self._masked(filters))
 
     def _zones_decide(self, rows: I64) -> bool:
         """Whether most documents are told by the extremes of their zones: then masks are no quicker."""
@@ -144,8 +144,8 @@ class Limits:
         rows[:, LOOKED_AT] = column
         whole = bool((column[:, 0] != columns.FRACTION).all())
         low, high = bounds_of(span, whole)
-        rows[:, [columns.LOW, columns.HIGH]] = (low, high) if whole else (bits_of(low), bits_of(high))
-        rows[:, [columns.ZONE_LOW, columns.ZONE_HIGH]] = rows[:, [columns.LOW, columns.HIGH]]
+        ends = (low, high) if whole else (bits_of(low), bits_of(high))
+        rows[:, columns.LOW : columns.HIGH + 1] = rows[:, columns.ZONE_LOW : columns.ZONE_HIGH + 1] = ends
 
     # ------------------------------------------------------------------ masks
 
@@ -165,6 +165,14 @@ class Limits:
                 row[columns.KIND] = columns.LIST if few else columns.MASK
                 row[columns.VALUES], row[columns.DOCUMENTS] = address(array), allowed.count()
         return Limited(rows, kept)
+
+
+def _keep(kept: dict[tuple[Combine, ...], Limited], most: int, filters: tuple[Combine, ...], known: Limited) -> Limited:
+    """Remember what is known of filters, and forget all others where these are too many."""
+    if len(kept) >= most:
+        kept.clear()
+    kept[filters] = known
+    return known
 
 
 def undecided_documents(row: I64, size: int) -> int:
