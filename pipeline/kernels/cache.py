@@ -12,11 +12,12 @@ An edit in one kernel module leaves the compiled code of those that do not impor
 sources lie does not matter, so that checkouts and installations of one version share what one of them has compiled.
 """
 
+import fcntl
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("schemas", "pipeline", "query_api", "tests")
 PACKAGES: Final = ("schemas", "pipeline", "query_api")  # what is installed
 NOT_COMPILED: Final = frozenset({__name__})  # imported by every kernel module, and in no machine code
+LOCK: Final = ".lock"
 COMMENT = re.compile(rb"#[^\n]*")
 FROM_IMPORT = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 PLAIN_IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n]*)", re.MULTILINE)
@@ -99,9 +101,19 @@ class KernelCache(FunctionCache):  # type: ignore[misc]  # numba is untyped
 
     @override
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep what was compiled for a signature."""
-        with suppress(OSError):
+        """Keep what was compiled for a signature, one process at a time: numba reads its index, takes the next number for a file, and writes
+        both; of two at once one would leave its machine code under the other's signature.
+        """
+        with suppress(OSError), _alone(Path(self.cache_path)):
             super().save_overload(sig, data)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, against other processes and threads. Raises OSError where nothing can be written."""
+    with (folder / LOCK).open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 class Sources:

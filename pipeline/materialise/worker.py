@@ -341,9 +341,10 @@ class Worker:
                 self._publish()
 
     def _publish(self) -> None:
-        self._view = self._make_view(self.machine.segments, self._parts.index)
+        view = self._make_view(self.machine.segments, self._parts.index)
         dead = self._make_view(self.machine.dead, IndexName(self._parts.index + SUFFIX))
         self._dead_view = replace(dead, mapping=DEAD_MAPPING, schema_version=1)
+        self._view = view  # after the other: who sees that this one is new enough takes both, without the lock
         self.jobs.stale = False
         self._refreshed_ms = self._parts.clock_ms()
 

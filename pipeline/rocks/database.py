@@ -388,8 +388,8 @@ def translate(text: str, path: str) -> SedimentError:
     file_is_gone = "No such file or directory" in text and Path(path).is_dir()
     if "Corruption" in text or file_is_gone:
         return damaged(
-            f"the data in {path} is damaged ({text}): check the disk, then delete the directory; "
-            "it is rebuilt from the newest snapshot and the log",
+            f"the data in {path} is damaged ({text}): check the disk; "
+            "the partition grows again by itself where the log still reaches back",
             path=path,
         )
     return unavailable(

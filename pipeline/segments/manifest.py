@@ -29,7 +29,7 @@ DESCRIPTOR_MAGIC: Final = b"SDSG"
 FRAME_BYTES: Final = 9
 FIRST_OFFSET: Final = LogOffset(0)
 FIRST_SCHEMA: Final = SchemaVersion(0)
-REBUILD: Final = "delete the directory; it is rebuilt from the newest snapshot and the log"
+REBUILD: Final = "check the disk; the partition grows again by itself where the log still reaches back"
 T = TypeVar("T")
 
 
@@ -212,12 +212,12 @@ def unframe(data: bytes, magic: bytes, version_max: int, what: str) -> bytes:
     version, payload = data[4:5], data[FRAME_BYTES:]
     checksum = zlib.crc32(payload, zlib.crc32(version))
     if len(data) < FRAME_BYTES or data[:4] != magic or data[5:FRAME_BYTES] != checksum.to_bytes(4, "little"):
-        raise damaged(f"the {what} is damaged: check the disk, then {REBUILD}")
+        raise damaged(f"the {what} is damaged: {REBUILD}")
     if version[0] > version_max:
         raise conflict(
             "format_too_new",
             f"the {what} was written by a newer version of this program (format {version[0]}, this one reads up to "
-            f"{version_max}): use that version, or {REBUILD}",
+            f"{version_max}): use that version, or delete the directory; it is rebuilt from the log",
         )
     return payload
 

@@ -11,6 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,9 +28,11 @@ from pipeline.segments.format import FORMAT_VERSION as SEGMENT_VERSION  # noqa: 
 from pipeline.segments.manifest import DESCRIPTOR_VERSION, MANIFEST_VERSION  # noqa: E402
 from query_api.cli.operations.access import Near  # noqa: E402
 from query_api.cli.serve import open_pipeline  # noqa: E402
+from schemas.settings import LimitSettings  # noqa: E402
 from tests.pipeline.replay.nodes import BOOKS, digests, finished, put, settings_of, settle  # noqa: E402
 
 NEWEST: Final = 3
+DEADLINE_MS: Final = 600_000  # of a search: where kernels are new, the first one waits until they are compiled
 FORMATS: Final = {
     "log": LOG_VERSION,
     "manifest": MANIFEST_VERSION,
@@ -79,7 +82,7 @@ COMPRESSED: Final = frozenset({"source/data", "source/blocks"})
 @contextmanager
 def opened(folder: Path) -> Iterator[tuple[Node, Near]]:
     """A node over a folder, and its REST side."""
-    with open_pipeline(settings_of(folder)) as running:
+    with open_pipeline(replace(settings_of(folder), limits=LimitSettings(search_timeout_ms=DEADLINE_MS))) as running:
         yield running.node, Near(running.node, running.services)
         running.services.pools.close()
 

@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ CALLS = 100
 ROUNDS = 36  # more than a hundred calls of each kind
 RUN_S = 60.0
 CLOSE_S, REFUSING_MS, WATCH_S = 1.0, 500, 0.5
-Digests = list[tuple[int, str, str]]
+Plan = list[tuple[str, str, int]]  # family, error, number of the call
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +69,32 @@ class Found:
         return "went on, said" if self.refused else "went on"
 
 
-def forked(act: Callable[[], Any]) -> Any:
-    """What a function answers in a process of its own, as JSON has it: this one never opens a store, and stays free of threads."""
+def begun_in_a_process(act: Callable[[], Any]) -> tuple[int, int]:
+    """Fork, and do it there: this process never opens a store, and stays free of threads. (Process, where its answer is read.)"""
     reader, writer = os.pipe()
     process = os.fork()
     if process == 0:
         try:
-            os.write(writer, json.dumps(act()).encode())
+            os.close(reader)
+            with os.fdopen(writer, "w") as stream:
+                stream.write(json.dumps(act()))
         finally:
             os._exit(0)
     os.close(writer)
+    return process, reader
+
+
+def answer_of(process: int, reader: int) -> Any:
+    """What a process answered, as JSON has it; None where it ended without an answer."""
     with os.fdopen(reader) as stream:
         answer = stream.read()
     os.waitpid(process, 0)
     return json.loads(answer) if answer else None
+
+
+def forked(act: Callable[[], Any]) -> Any:
+    """What a function answers in a process of its own."""
+    return answer_of(*begun_in_a_process(act))
 
 
 def digests_of(node: Any) -> list[list[Any]]:
@@ -213,8 +226,8 @@ def hurry() -> None:
     app.WATCH_S = WATCH_S
 
 
-def plan_of(sample: int) -> list[tuple[str, str, int]]:
-    """Family, error and number of the calls to fail: all, or a spread of them."""
+def plan_of(sample: int) -> Plan:
+    """The calls to fail: all, or a spread of them."""
     whole = [(family, error, nth) for nth in range(1, CALLS + 1) for family in FAMILIES for error in ERRORS]
     if not sample:
         return whole
@@ -222,11 +235,36 @@ def plan_of(sample: int) -> list[tuple[str, str, int]]:
     return [whole[int(step * at + at % 4)] for at in range(sample)]
 
 
+def gone_through(plan: Plan, expected: list[list[Any]], arguments: argparse.Namespace) -> list[str]:
+    """The outcome of each run, as it is counted; as many as there is time for."""
+    outcomes, begun = [], time.monotonic()
+    for family, error, nth in plan:
+        if time.monotonic() - begun > arguments.seconds:
+            break
+        with tempfile.TemporaryDirectory() as scratch:
+            found = tried(Path(scratch), family, error, nth, expected, by_strace if arguments.strace else run)
+        outcomes.append(f"{family} {error}: {found.outcome}")
+        if arguments.log:
+            with arguments.log.open("a") as log:
+                log.write(json.dumps(asdict(found) | {"outcome": found.outcome}) + "\n")
+        if found.wrong:
+            print(f"{family} {error} {nth}: {found}", flush=True)
+    return outcomes
+
+
+def side_by_side(plans: list[Plan], expected: list[list[Any]], arguments: argparse.Namespace) -> list[str]:
+    """The outcomes of several plans, each gone through by a process of its own: a life has threads, and must be forked without."""
+    begun = [begun_in_a_process(partial(gone_through, plan, expected, arguments)) for plan in plans]
+    answers = [answer_of(process, reader) for process, reader in begun]
+    return [outcome for one in answers for outcome in (["a process that ended early: wrong"] if one is None else one)]
+
+
 def main() -> int:
     """Go through the calls; print what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N of the 400")
     parser.add_argument("--seconds", type=float, default=7200.0)
+    parser.add_argument("--parallel", type=int, default=4, metavar="N", help="runs at the same time: they mostly wait")
     parser.add_argument("--strace", action="store_true")
     parser.add_argument("--log", type=Path)
     arguments = parser.parse_args()
@@ -241,18 +279,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         expected, calls = undisturbed(Path(scratch))
     print(f"a sound disk: {calls}, {expected[0][0]} documents in {time.monotonic() - begun:.1f} s", flush=True)
-    for family, error, nth in plan_of(arguments.sample):
-        if time.monotonic() - begun > arguments.seconds:
-            break
-        with tempfile.TemporaryDirectory() as scratch:
-            found = tried(Path(scratch), family, error, nth, expected, by_strace if arguments.strace else run)
-        tally[f"{family} {error}: {found.outcome}"] += 1
-        wrong += bool(found.wrong)
-        if arguments.log:
-            with arguments.log.open("a") as log:
-                log.write(json.dumps(asdict(found) | {"outcome": found.outcome}) + "\n")
-        if found.wrong:
-            print(f"{family} {error} {nth}: {found}", flush=True)
+    plan = plan_of(arguments.sample)
+    for outcome in side_by_side(
+        [plan[n :: arguments.parallel] for n in range(arguments.parallel)], expected, arguments
+    ):
+        tally[outcome] += 1
+        wrong += outcome.endswith(" wrong")
     print(f"{sum(tally.values())} runs in {time.monotonic() - begun:.0f} s, {wrong} wrong")
     for name, count in sorted(tally.items()):
         print(f"  {count:4} {name}")

@@ -101,8 +101,8 @@ def broken(what: str, number: int, chunk: bytes | None, path: str) -> SedimentEr
     """The error of a chunk that is not what was written."""
     fault = "is missing" if chunk is None else "does not have its checksum"
     return damaged(
-        f"chunk {number} of {what} in {path} {fault}: check the disk, then delete the directory; "
-        "it is rebuilt from the newest snapshot and the log",
+        f"chunk {number} of {what} in {path} {fault}: check the disk; "
+        "the partition grows again by itself where the log still reaches back",
         what=what,
         chunk=number,
     )

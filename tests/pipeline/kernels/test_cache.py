@@ -3,13 +3,17 @@
 import ast
 import importlib
 import os
+import pickle
 import shutil
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numba
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 from pipeline.kernels import cache
 
@@ -72,6 +76,38 @@ def test_use_cache_twice_is_harmless() -> None:
 def test_default_base_lies_in_the_checkout() -> None:
     """A checkout keeps its kernels to itself."""
     assert cache.default_base() == cache.ROOT / "build" / "kernels"
+
+
+def test_two_that_compile_at_once_do_not_mix_up_their_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each keeps its signature's code in a file of its own, though both looked for a free name at the same time."""
+    monkeypatch.setattr(cache, "kept_in", lambda _module: str(tmp_path))
+    compiled = numba.njit(lambda one: one + 1)
+    assert (compiled(1), compiled(1.5)) == (2, 2.5)
+    met = threading.Barrier(2, timeout=1.0)
+    load = IndexDataCacheFile._load_index
+
+    def together(file: IndexDataCacheFile) -> object:
+        found = load(file)
+        with suppress(threading.BrokenBarrierError):
+            met.wait()
+        return found
+
+    monkeypatch.setattr(IndexDataCacheFile, "_load_index", together)
+    savers = [
+        threading.Thread(target=cache.KernelCache(compiled.py_func).save_overload, args=(sig, done))
+        for sig, done in compiled.overloads.items()
+    ]
+    for one in savers:
+        one.start()
+    for one in savers:
+        one.join()
+    (index,) = tmp_path.glob("*.nbi")
+    with index.open("rb") as file:
+        pickle.load(file)
+        _, kept = pickle.loads(file.read())
+    assert len(set(kept.values())) == len(compiled.overloads)
+    for (sig, *_), name in kept.items():
+        assert pickle.loads((tmp_path / name).read_bytes())[3].args == sig
 
 
 SCRIPT = """

@@ -67,6 +67,25 @@ def refused(made: Partition) -> SedimentError:
     return raised.value
 
 
+def test_the_view_of_dead_letters_is_never_the_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the documents of an offset, without the lock, then finds its dead letters, too."""
+    made = committed()
+    worker = made.worker
+    make, seen = worker._make_view, []
+
+    def watched(*given: Any) -> Any:
+        seen.append((worker.view.visible, worker.dead_view.visible))
+        return make(*given)
+
+    monkeypatch.setattr(worker, "_make_view", watched)
+    made.log.put([Record(b"bad", b'{"n":"x"}')])
+    made.catch_up()
+    worker.refresh()
+    seen.append((worker.view.visible, worker.dead_view.visible))
+    assert seen[-1] == (4, 4)
+    assert all(documents <= dead for documents, dead in seen), seen
+
+
 # ------------------------------------------------------------------ at opening
 
 
@@ -109,7 +128,7 @@ def test_a_damaged_directory_is_refused() -> None:
     made.disk.durable[MANIFEST_KEY] = made.disk.durable[MANIFEST_KEY][:-1] + b"?"
     error = refused(made)
     assert error.kind is ErrorKind.DAMAGED
-    assert "delete the directory" in error.message
+    assert "grows again by itself" in error.message
 
 
 # ------------------------------------------------------------------ the log
