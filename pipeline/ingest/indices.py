@@ -55,13 +55,14 @@ KNOWN_SETTINGS: Final = frozenset(
         "mapping.ignore_malformed", "auto_expand_replicas", "codec", "hidden", "max_terms_count", "max_inner_result_window",
         "max_docvalue_fields_search", "max_ngram_diff", "max_shingle_diff", "max_regex_length", "number_of_routing_shards",
         "highlight.max_analyzed_offset", "query.default_field", "gc_deletes", "default_pipeline", "final_pipeline",
-        "soft_deletes.enabled", "translog.durability", "translog.sync_interval", "translog.flush_threshold_size",
-        "write.wait_for_active_shards", "priority", "store.type", "requests.cache.enable", "search.idle.after",
+        "soft_deletes.enabled", "write.wait_for_active_shards", "priority", "store.type", "requests.cache.enable", "search.idle.after",
         "analyze.max_token_count", "max_script_fields", "mapping.nested_objects.limit", "max_slices_per_scroll", "max_rescore_window",
     }
 )  # fmt: skip
+SIMILARITY_PREFIX: Final = "similarity."
 KNOWN_PREFIXES: Final = (
-    "blocks.", "routing.", "merge.", "search.slowlog.", "indexing.slowlog.", "sort.", "lifecycle.", analysis.PREFIX,
+    "blocks.", "routing.", "merge.", "search.slowlog.", "indexing.slowlog.", "sort.", "lifecycle.", "translog.", "unassigned.",
+    "queries.cache.", SIMILARITY_PREFIX, analysis.PREFIX,
 )  # fmt: skip
 
 # settings that would change answers and cannot, so that nobody relies on them: prefix or name -> what to do instead
@@ -320,8 +321,8 @@ def flattened(name: str, value: Any) -> dict[str, Any]:
 
 
 def is_fixed(name: str) -> bool:
-    """Whether an index keeps a setting for life: what it was analysed with decides what is in it."""
-    return name in FIXED_SETTINGS or name.startswith(analysis.PREFIX)
+    """Whether an index keeps a setting for life: what it was analysed with decides what is in it, and fields name their similarity."""
+    return name in FIXED_SETTINGS or name.startswith((analysis.PREFIX, SIMILARITY_PREFIX))
 
 
 def check_analysis(settings: Mapping[str, str], mappings: Mapping[str, Any]) -> None:

@@ -107,3 +107,21 @@ async def test_values_of_too_many_fields_are_refused(node: NearNode) -> None:
     assert (await node.send("POST", "/values/_search", {"docvalue_fields": fields[:1]})).status_code == 200
     refused = await node.send("POST", "/values/_search", {"docvalue_fields": fields})
     assert (refused.status_code, "too many docvalue_fields" in refused.text) == (400, True)
+
+
+async def test_an_index_may_score_in_its_own_way(node: NearNode) -> None:
+    """BM25 with other numbers for one field, another similarity for all that name none; both for the index's life."""
+    settings = {"similarity": {"flat": {"type": "BM25", "k1": 0, "b": 0}, "default": {"type": "boolean"}}}
+    fields = {"flat": {"type": "text", "similarity": "flat"}, "plain": {"type": "text"}}
+    made = await node.send("PUT", "/scored", {"settings": settings, "mappings": {"properties": fields}})
+    assert made.status_code == 200, made.text
+    for key, text in (("1", "fox"), ("2", "fox fox fox and more"), ("3", "bird")):
+        await node.send("PUT", f"/scored/_doc/{key}?refresh=true", {"flat": text, "plain": text})
+    found = await node.json("POST", "/scored/_search", {"query": {"match": {"flat": "fox"}}})
+    one, other = (hit["_score"] for hit in found["hits"]["hits"])
+    assert one == other
+    plain = await node.json("POST", "/scored/_search", {"query": {"match": {"plain": "fox"}}})
+    assert [hit["_score"] for hit in plain["hits"]["hits"]] == [1.0, 1.0]
+    for wrong in ({"type": "DFR"}, {"type": "BM25", "b": 2}, {"type": "BM25", "k1": "x"}):
+        assert (await node.send("PUT", "/wrong", {"settings": {"similarity": {"own": wrong}}})).status_code == 400
+    assert (await node.send("PUT", "/scored/_settings", {"similarity.flat.k1": 1})).status_code == 400

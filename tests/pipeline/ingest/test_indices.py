@@ -156,6 +156,17 @@ def test_settings_are_checked_in_elasticsearchs_words(world: World, settings: di
     assert world.log.topic(TopicName("t.books")) is None
 
 
+def test_hints_are_kept_and_shown(world: World) -> None:
+    """What other servers do with their disks and caches changes no answer here."""
+    hints = {
+        "translog.retention.size": "1mb",
+        "unassigned.node_left.delayed_timeout": "5m",
+        "queries.cache.enabled": "false",
+    }
+    made = world.service.create("books", {"index": hints, "codec": "best_compression"}, {})
+    assert hints.items() <= made.settings.items()
+
+
 def test_a_null_setting_is_no_setting(world: World) -> None:
     """``null`` at creation means the default."""
     made = world.service.create("books", {"codec": None, "index": {"refresh_interval": None}}, {})
