@@ -13,6 +13,7 @@ them large; each prints a table and writes ``results/<name>-<time>.json``.
 ``ingest``: JSON bytes in memory to visible and durable.
 ``search``: latency of queries, in process and over HTTP.
 ``busy_inside``, ``busy``: searches at rest and while the index is loaded, in process and over HTTP.
+``cache``: how often caches have what a Zipfian mix asks for.
 ``visible``: from a write to a search that sees it, while loading and at rest; writes a second by each way in.
 ``memory``: resident memory while many documents load.
 ``profile``: where the time of ingestion goes.

@@ -12,7 +12,7 @@ from bench.corpus import FOLDER
 from bench.rounds import settle
 from query_api.cli.serve import use_kernels
 
-NAMES = ("ingest", "search", "opensearch", "busy", "visible", "memory", "growth", "profile")
+NAMES = ("ingest", "search", "opensearch", "busy", "cache", "visible", "memory", "growth", "profile")
 HELP = {
     "corpus": "auto, commits, demo, or an NDJSON file (its fields are inferred)",
     "documents": "size; the corpus is cut, or repeated under new ids",
@@ -32,6 +32,9 @@ HELP = {
     "totals": "count all hits",
     "probes": "single writes timed",
     "clients": "connections that send _bulk requests",
+    "distinct": "different queries",
+    "requests": "requests of the mix",
+    "exponent": "how uneven the mix is; 0: all queries alike",
     "image": "file of the picture",
     "by": "packages, functions or lines",
 }
