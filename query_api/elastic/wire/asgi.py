@@ -23,7 +23,7 @@ from query_api.elastic.wire.call import (
     render,
     too_long,
 )
-from query_api.elastic.wire.pace import QUICK_BODY_BYTES_MAX, Pace, shape_of
+from query_api.elastic.wire.pace import QUICK_BODY_BYTES_MAX, Askers, Pace, shape_of
 from query_api.elastic.wire.router import Body, Match, Route, Router, Where, check_parameters
 from query_api.fanout.services import Services
 from schemas.errors import SedimentError, illegal_argument
@@ -67,6 +67,7 @@ class ElasticApp:
         self._router = router
         self._waiting = 0
         self._pace = Pace()
+        self._askers = Askers()
         self._places: dict[tuple[bytes, bytes], Place | None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,13 +119,15 @@ class ElasticApp:
         return Place(method, url.decode("latin-1"), found.route, found.values, parameters)
 
     def answer_now(
-        self, place: Place, headers: list[tuple[bytes, bytes]], body: bytes
+        self, place: Place, headers: list[tuple[bytes, bytes]], body: bytes, asker: int
     ) -> tuple[int, bytes, bytes] | None:
-        """Status, head and body of the answer, if requests of this shape are known to be short; else None, and nothing was done."""
+        """Status, head and body of the answer, if requests of this shape are known to be short; else None, and nothing was done.
+        ``asker``: a number of the connection.
+        """
         shape = _shape(place.route, place.uri, place.path, body)
-        if not self._pace.is_quick(shape):
-            return None
         started = self._services.monotonic()
+        if not self._pace.is_quick(shape, alone=self._askers.is_alone(asker, started)):
+            return None
         named = {k.decode("latin-1"): v.decode("latin-1") for k, v in headers}
         call = Call(place.method, place.uri, place.uri.partition("?")[0], place.parameters, named, body, place.path)
         if "content-encoding" in named or _content_type_error(place.route, call) is not None:

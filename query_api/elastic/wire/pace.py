@@ -7,14 +7,17 @@ numbers. A shape's expected time is the longest of the last ones, fading:
 
     expected = max(last, expected * FADE)
 
-The first request of a shape, and any of a shape that is expected to take longer than QUICK_SECONDS_MAX, goes to a thread. Time is
-processor time of the thread that answered, which does not grow because others worked.
+The first request of a shape, and any of a shape that is expected to take longer than QUICK_SECONDS_MAX, goes to a thread. A connection
+that has been the only one to ask for a while has nobody to hold up: its limit is ALONE_SECONDS_MAX. Time is processor time of the thread
+that answered, which does not grow because others worked.
 """
 
 import re
 from typing import Final
 
 QUICK_SECONDS_MAX: Final = 0.002  # an answer on the event loop holds up all other connections for so long
+ALONE_SECONDS_MAX: Final = 0.008
+ALONE_AFTER_SECONDS: Final = 0.1
 QUICK_BODY_BYTES_MAX: Final = 4_096
 FADE: Final = 0.9  # a request of 20 ms sends the next 22 of its shape to threads
 SHAPES_MAX: Final = 4_096
@@ -33,13 +36,27 @@ class Pace:
     def __init__(self) -> None:
         self._expected: dict[bytes, float] = {}
 
-    def is_quick(self, shape: bytes) -> bool:
-        """Whether a request of this shape may hold up the event loop."""
+    def is_quick(self, shape: bytes, *, alone: bool = False) -> bool:
+        """Whether a request of this shape may hold up the event loop; ``alone``: nobody else asks."""
         expected = self._expected.get(shape)
-        return expected is not None and expected <= QUICK_SECONDS_MAX
+        return expected is not None and expected <= (ALONE_SECONDS_MAX if alone else QUICK_SECONDS_MAX)
 
     def note(self, shape: bytes, seconds: float) -> None:
         """A request of this shape took so long."""
         if len(self._expected) >= SHAPES_MAX and shape not in self._expected:
             self._expected.clear()
         self._expected[shape] = max(seconds, self._expected.get(shape, 0.0) * FADE)
+
+
+class Askers:
+    """Which connection asks, and since when no other has. On the event loop only."""
+
+    def __init__(self) -> None:
+        self._asker = 0
+        self._since = 0.0
+
+    def is_alone(self, asker: int, now: float) -> bool:
+        """A connection (any number of its own) asks at a time in seconds: whether it has been the only one for a while."""
+        if asker != self._asker:
+            self._asker, self._since = asker, now
+        return now - self._since >= ALONE_AFTER_SECONDS

@@ -75,7 +75,7 @@ class _ShortWay(HttpToolsProtocol):
             super().on_message_complete()
             return
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        answer = self.dialect.answer_now(place, self.headers, body)
+        answer = self.dialect.answer_now(place, self.headers, body, id(self))
         if answer is None:
             self._begin_long_way()
             if body:

@@ -4,7 +4,16 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.elastic.wire.pace import FADE, QUICK_SECONDS_MAX, SHAPES_MAX, Pace, shape_of
+from query_api.elastic.wire.pace import (
+    ALONE_AFTER_SECONDS,
+    ALONE_SECONDS_MAX,
+    FADE,
+    QUICK_SECONDS_MAX,
+    SHAPES_MAX,
+    Askers,
+    Pace,
+    shape_of,
+)
 
 WORDS = st.text(max_size=8)
 
@@ -49,3 +58,24 @@ def test_shapes_are_bounded() -> None:
         pace.note(b"%d" % number, 0.0)
     assert not pace.is_quick(b"0")
     assert pace.is_quick(b"%d" % SHAPES_MAX)
+
+
+def test_who_asks_alone_may_take_longer() -> None:
+    """What is too long beside others is quick for the only one, up to a limit."""
+    pace = Pace()
+    pace.note(b"s", ALONE_SECONDS_MAX)
+    assert pace.is_quick(b"s", alone=True)
+    assert not pace.is_quick(b"s")
+    pace.note(b"s", 2 * ALONE_SECONDS_MAX)
+    assert not pace.is_quick(b"s", alone=True)
+
+
+def test_alone_is_who_was_the_only_one_for_a_while() -> None:
+    """Each change of the connection that asks begins the while anew."""
+    askers = Askers()
+    assert not askers.is_alone(1, 10.0)
+    assert askers.is_alone(1, 10.0 + 2 * ALONE_AFTER_SECONDS)
+    assert not askers.is_alone(2, 11.0)
+    assert not askers.is_alone(1, 11.0 + 2 * ALONE_AFTER_SECONDS)
+    assert not askers.is_alone(1, 11.0 + 2.5 * ALONE_AFTER_SECONDS)
+    assert askers.is_alone(1, 11.0 + 4 * ALONE_AFTER_SECONDS)

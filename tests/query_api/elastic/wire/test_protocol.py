@@ -78,11 +78,14 @@ def asked(connection: socket.socket, data: bytes) -> bytes:
 def quick_answers(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Notes what is answered at once from now on; however busy the machine is, what was seen once is short."""
     monkeypatch.setattr(pace, "QUICK_SECONDS_MAX", 60.0)
+    monkeypatch.setattr(pace, "ALONE_SECONDS_MAX", 60.0)
     noted: list[bytes] = []
     plain = asgi.ElasticApp.answer_now
 
-    def answer_now(self: asgi.ElasticApp, place: asgi.Place, headers: list[tuple[bytes, bytes]], body: bytes) -> object:
-        answer = plain(self, place, headers, body)
+    def answer_now(
+        self: asgi.ElasticApp, place: asgi.Place, headers: list[tuple[bytes, bytes]], body: bytes, asker: int
+    ) -> object:
+        answer = plain(self, place, headers, body, asker)
         if answer is not None:
             noted.append(body)
         return answer
