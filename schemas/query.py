@@ -122,6 +122,7 @@ class Fuzzy(Node):
     prefix_length: int = 0
     max_expansions: int = 50
     transpositions: bool = True
+    as_text: bool = False  # written in a query string: as the field's analyzer writes characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,7 @@ class Regexp(Node):
     case_insensitive: bool = False
     flags: str = "ALL"
     max_determinized_states: int = 10_000
+    as_text: bool = False  # written in a query string: as the field's analyzer writes characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,7 @@ class Prefix(Node):
     field: str
     value: str
     case_insensitive: bool = False
+    as_text: bool = False  # written in a query string: as the field's analyzer writes characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,7 @@ class Wildcard(Node):
     field: str
     pattern: str
     case_insensitive: bool = False
+    as_text: bool = False  # written in a query string: as the field's analyzer writes characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

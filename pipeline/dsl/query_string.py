@@ -255,7 +255,7 @@ class _Parser:
             slop = int(found["slop"] or self.how.phrase_slop)
             return self._text(fields, _plain(found["phrase"][1:-1]), "phrase", slop)
         if found["regexp"] is not None:
-            return self._each(fields, Regexp(field="", pattern=found["regexp"]))
+            return self._each(fields, Regexp(field="", pattern=found["regexp"], as_text=True))
         if field and found["word"][0] in "<>":
             return self._comparison(field, found["word"])
         return self._word(field, fields, found["word"])
@@ -300,7 +300,7 @@ class _Parser:
         fuzzy = _FUZZY.fullmatch(word)
         if fuzzy is not None:
             node = Fuzzy(
-                field="", value=_plain(fuzzy[1]).lower(), fuzziness=_edits(fuzzy[2]) or self.how.fuzziness,
+                field="", value=_plain(fuzzy[1]), as_text=True, fuzziness=_edits(fuzzy[2]) or self.how.fuzziness,
                 prefix_length=self.how.prefix_length, max_expansions=self.how.max_expansions, transpositions=self.how.transpositions,
             )  # fmt: skip
             return self._each(fields, node)
@@ -310,8 +310,8 @@ class _Parser:
         if word[0] in "*?" and not self.how.leading_wildcard:
             raise _failed(self.text)
         if special.start(1) == len(word) - 1 and word[-1] == "*":
-            return self._each(fields, Prefix(field="", value=_plain(word[:-1]).lower()))
-        return self._each(fields, Wildcard(field="", pattern=word.lower()))
+            return self._each(fields, Prefix(field="", value=_plain(word[:-1]), as_text=True))
+        return self._each(fields, Wildcard(field="", pattern=word, as_text=True))
 
 
 def _edits(number: str) -> str:

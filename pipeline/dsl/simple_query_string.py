@@ -188,7 +188,7 @@ class _Parser:
                 state,
                 AcrossFields(
                     fields=self.fields,
-                    query=Prefix(field="", value=text[:-1].lower()),
+                    query=Prefix(field="", value=text[:-1], as_text=True),
                     tie_breaker=1.0,
                     by_default=self.by_default,
                 ),
@@ -211,7 +211,7 @@ class _Parser:
 
     def _fuzzy(self, text: str, edits: int) -> Node:
         fuzzy = Fuzzy(
-            field="", value=text.lower(), fuzziness=str(edits), prefix_length=self.options.get("fuzzy_prefix_length", 0),
+            field="", value=text, as_text=True, fuzziness=str(edits), prefix_length=self.options.get("fuzzy_prefix_length", 0),
             max_expansions=self.options.get("fuzzy_max_expansions", 50),
             transpositions=self.options.get("fuzzy_transpositions", True),
         )  # fmt: skip

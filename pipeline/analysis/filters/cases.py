@@ -137,3 +137,6 @@ class Change(TermFilter):
 
 
 LOWERCASE: Final = Change(lower)  # the one that tokenizing kernels can do by the way
+REWRITES: Final = frozenset({
+    lower, upper, lower_turkish, lower_greek, lower_irish, decimal_digits, half_width, german, scandinavian,
+})  # fmt: skip

@@ -6,13 +6,15 @@ punctuation, full-width forms). All of them are old, and Unicode does not change
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from typing_extensions import override
 
-from pipeline.analysis.words import TermFilter, Word
+from pipeline.analysis.filters.cases import REWRITES, Change
+from pipeline.analysis.words import Filter, TermFilter, Word
 
 _RANGES: Final = (
     (0xAA, 0x24F), (0x250, 0x2AF), (0x1D00, 0x1DBF), (0x1E00, 0x1EFF), (0x2070, 0x209C), (0x2184, 0x2184), (0x2460, 0x24FF),
@@ -89,3 +91,15 @@ class AsciiFolding(TermFilter):
         original = word.copy(word.term)
         word.term = folded
         return [word, original] if self.preserve_original else [word]
+
+
+def rewritten(filters: Iterable[Filter], text: str) -> str:
+    """A text after those of the filters that only change how characters are written: for patterns and beginnings, which are no terms yet
+    (Lucene's ``Analyzer.normalize``).
+    """
+    for one in filters:
+        if isinstance(one, Change) and one.change in REWRITES:
+            text = one.change(text)
+        elif isinstance(one, AsciiFolding):
+            text = fold(text)
+    return text

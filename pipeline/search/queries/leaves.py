@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.analysis.definitions.analyzer_set import analyzer_set
+from pipeline.analysis.filters.folding import rewritten
 from pipeline.search.date_math import DateContext, resolve
 from pipeline.search.patterns.globs import glob_of, glob_of_literal
 from pipeline.search.patterns.regexps import machine_of
@@ -86,6 +87,13 @@ def normalized(context: Context, field: Field, text: str) -> str:
     return next((t.term for t in normalizer.analyze(text)), "")
 
 
+def written(context: Context, field: Field, text: str, *, as_text: bool) -> str:
+    """A pattern or a word without analysis: as the normalizer writes it, and ``as_text`` as the analyzer of a text field does."""
+    if as_text and field.type is FieldType.TEXT:
+        return rewritten(analyzer_set(context.mapping.analysis).of_search(field).filters, text)
+    return normalized(context, field, text)
+
+
 def term_of_type(field: Field, value: Scalar, context: Context, boost: float) -> Plan:
     """A value of a field that is neither text nor keyword."""
     if field.type is FieldType.BOOLEAN:
@@ -164,7 +172,7 @@ def compile_prefix(node: Prefix, context: Context, boost: float) -> Plan:
     field = _of_strings(node.field, "prefix", context)
     if field is None:
         return Nothing()
-    text = normalized(context, field, node.value)
+    text = written(context, field, node.value, as_text=node.as_text)
     if node.case_insensitive:
         glob = glob_of_literal(text, folded=True, open_end=True)
         return Constant(TermPattern(field.path, glob), boost)
@@ -179,7 +187,9 @@ def compile_wildcard(node: Wildcard, context: Context, boost: float) -> Plan:
     parts = re.split(
         r"([*?]|\\.)", node.pattern, flags=re.DOTALL
     )  # the normalizer is for what stands between the signs
-    pattern = "".join(part if i % 2 else normalized(context, field, part) for i, part in enumerate(parts))
+    pattern = "".join(
+        part if i % 2 else written(context, field, part, as_text=node.as_text) for i, part in enumerate(parts)
+    )
     glob = glob_of(pattern, folded=node.case_insensitive)
     return Constant(TermPattern(field.path, glob), boost)
 
@@ -187,8 +197,11 @@ def compile_wildcard(node: Wildcard, context: Context, boost: float) -> Plan:
 def compile_regexp(node: Regexp, context: Context, boost: float) -> Plan:
     """A term that fits the expression."""
     field = _of_strings(node.field, "regexp", context)
+    pattern = (
+        written(context, field, node.pattern, as_text=True) if node.as_text and field is not None else node.pattern
+    )
     machine = machine_of(
-        node.pattern, flags=node.flags, folded=node.case_insensitive, states_max=node.max_determinized_states
+        pattern, flags=node.flags, folded=node.case_insensitive, states_max=node.max_determinized_states
     )
     return Nothing() if field is None else Constant(TermPattern(field.path, machine), boost)
 
@@ -201,7 +214,7 @@ def compile_fuzzy(node: Fuzzy, context: Context, boost: float) -> Plan:
     if field.type not in INVERTED_TYPES:
         message = f"Can only use fuzzy queries on keyword and text fields - not on [{node.field}] which is of type [{field.type.value}]"
         raise illegal_argument(message)
-    text = normalized(context, field, text_of(node.value))
+    text = written(context, field, text_of(node.value), as_text=node.as_text)
     word = Word(
         text.encode("utf-8", "replace"), edits_of(node.fuzziness, text), node.prefix_length, node.transpositions
     )

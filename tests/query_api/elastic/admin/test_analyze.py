@@ -181,6 +181,41 @@ async def test_documents_are_found_by_their_analyzers(tmp_path: Path, log: KeptL
         assert await node.found({"match": {"later": "runs"}}) == ["5"]
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("state:ACT*", ["1"]),
+        ("state:act*", []),
+        ("state:A?TIVE", ["1"]),
+        ("state:/AC.*/", ["1"]),
+        ("state:ACTIVA~", ["1"]),
+        ("tag:ÉL*", ["1"]),
+        ("exact:Ab*", ["1"]),
+        ("exact:ab*", []),
+        ("body:WOR*", ["1"]),
+        ("body:W?RLD", ["1"]),
+        ("body:/WOR.*/", ["1"]),
+        ("body:WORLT~", ["1"]),
+    ],
+)
+async def test_words_of_query_strings_are_written_as_the_field_writes(
+    tmp_path: Path, log: KeptLog, query: str, expected: list[str]
+) -> None:
+    """Patterns and fuzzy words: capitals stay where the index has them, and go where the analyzer or normalizer takes them away."""
+    cased = {"settings": {"analysis": {**ANALYSIS, "analyzer": {"cased": {"tokenizer": "whitespace"}}}}, "mappings": {
+        "properties": {"state": {"type": "keyword"}, "tag": PROPERTIES["tag"], "exact": {"type": "text", "analyzer": "cased"}}
+    }}  # fmt: skip
+    async with running(tmp_path, log) as node:
+        await node.ask("PUT", "/books", cased)
+        document = {"state": "ACTIVE", "tag": "Élan", "exact": "Abc", "body": "Hello World"}
+        await node.ask("PUT", "/books/_doc/1?refresh=true", document, 201)
+        assert await node.found({"query_string": {"query": query}}) == expected
+        if "/" not in query and "?" not in query:
+            field, word = query.split(":")
+            simple = {"fields": [field], "query": word + ("1" if word.endswith("~") else "")}
+            assert await node.found({"simple_query_string": simple}) == expected
+
+
 async def test_a_replay_analyses_as_before(tmp_path: Path, log: KeptLog) -> None:
     """A node without data reads the log again and finds the same."""
     async with running(tmp_path / "a", log) as node:
