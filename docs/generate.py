@@ -260,7 +260,8 @@ def _write_kind(name: str, arguments: Sequence[ast.expr]) -> str:
 
 def cli_page() -> str:
     """Commands and their arguments."""
-    from query_api.cli.main import COMMANDS, URL_DEFAULT
+    from query_api.cli.main import COMMANDS
+    from query_api.cli.operations.arguments import URL_DEFAULT
     from schemas.settings import setting_names
 
     settings = {one.path for one in setting_names()}
