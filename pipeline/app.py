@@ -96,6 +96,7 @@ class Node:
         self._served: dict[str, _Served] = {}
         self._changed = threading.Condition()
         self._closing = threading.Event()
+        self.measured: list[Callable[[], Mapping[str, int]]] = []  # caches of others in this process: bytes by name
         self.catalog = Catalog(self.log, wall_clock_ms, TopicName(settings.log.topic_prefix + CONTROL_TOPIC))
         self.in_flight = InFlight(
             settings.memory.writes_bytes, lambda: metrics.add(names.INGEST_REFUSED, reason="in_flight")
@@ -357,8 +358,10 @@ class Node:
 
     def _measure_memory(self) -> None:
         logs = self.log.health().cached_bytes
-        for cache, nbytes in (("arrays", self.cache.bytes), ("log", logs), ("blocks", self._stores.blocks_used_bytes)):
-            self.metrics.set(names.CACHE_BYTES, nbytes, cache=cache)
+        held = {"arrays": self.cache.bytes, "log": logs, "blocks": self._stores.blocks_used_bytes}
+        for one in (held, *(others() for others in self.measured)):
+            for cache, nbytes in one.items():
+                self.metrics.set(names.CACHE_BYTES, nbytes, cache=cache)
         self.metrics.set(names.STORE_BUFFER_BYTES, self._stores.memtables_used_bytes)
 
     def _reopen(self, served: _Served) -> None:

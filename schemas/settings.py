@@ -54,6 +54,7 @@ class MemorySettings:
     """Budgets in bytes."""
 
     arrays_bytes: int = _doc("segment arrays kept in memory", 512 << 20)
+    search_bytes: int = _doc("what searches of all partitions remember: filters, columns, counts, answers", 192 << 20)
     stores_bytes: int = _doc("write buffers and blocks of all partitions' stores", 128 << 20)
     writes_bytes: int = _doc("requests in flight on their way to the log; beyond it: 429", 256 << 20)
 

@@ -1,5 +1,5 @@
-"""What searches remember of immutable segments and views: counts, filters' masks, facts of columns, whole answers; each in a budget
-of bytes.
+"""What searches remember of immutable segments and views: counts, filters' masks, facts of columns, whole answers; each in its part of
+a budget of bytes, which all partitions share.
 
 Keys begin with the segment's id, and with its ``deletes`` where the value depends on which rows are alive; answers are kept by what a
 view shows (its segments, their deletes, its visible offset). So nothing remembered is ever wrong, and what belongs to segments that
@@ -9,13 +9,13 @@ are gone is dropped in time: the least recently used first.
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
 COUNT_BYTES: Final = 256  # about what a key and a number take
-COUNTS_BYTES_MAX: Final = 16 << 20
-MASKS_BYTES_MAX: Final = 96 << 20
-COLUMNS_BYTES_MAX: Final = 64 << 20
-ANSWERS_BYTES_MAX: Final = 16 << 20
+SEARCH_BYTES_MAX: Final = 192 << 20
+COUNTS, MASKS, COLUMNS, ANSWERS = 1, 6, 4, 1  # parts of a partition's share
+PARTS: Final = COUNTS + MASKS + COLUMNS + ANSWERS
 Observer = Callable[[str, str], None]  # cache, outcome (hit, miss): ``telemetry.names.CACHE_LOOKUPS``
 
 
@@ -32,15 +32,33 @@ class Lookups:
         return self.hits / max(1, self.hits + self.misses)
 
 
+class SearchBudget:
+    """Bytes for what searches of all partitions remember: each has an equal share, which shrinks when another comes (what is too much then
+    goes with the next thing to remember).
+    """
+
+    def __init__(self, bytes_max: int = SEARCH_BYTES_MAX) -> None:
+        self._bytes_max = bytes_max
+        self._caches: WeakSet[SearchCache] = WeakSet()
+
+    def enter(self, cache: "SearchCache") -> None:
+        """Another one shares it, for as long as it lives."""
+        self._caches.add(cache)
+
+    def of(self, parts: int) -> int:
+        """Bytes that so many parts of a share may take."""
+        return self._bytes_max * parts // (PARTS * max(1, len(self._caches)))
+
+
 class _Kept:
     """Values by key, the least recently used first; safe for several threads, which may compute the same value at once.
 
     A dict keeps the order of insertion and each of its operations is atomic: a value that is used is taken out and put in again.
     """
 
-    def __init__(self, name: str, bytes_max: int, observe: Observer | None) -> None:
+    def __init__(self, name: str, budget: SearchBudget, parts: int, observe: Observer | None) -> None:
         self.name = name
-        self.bytes_max = bytes_max
+        self._budget, self._parts = budget, parts
         self.bytes = 0
         self.lookups = Lookups()
         self._observe = observe
@@ -57,10 +75,11 @@ class _Kept:
         self.count(hit=False)
         value = compute()
         size = size if isinstance(size, int) else size(value)
-        if size <= self.bytes_max:
+        bytes_max = self._budget.of(self._parts)
+        if size <= bytes_max:
             self._values[key] = (value, size)
             self.bytes += size
-            while self.bytes > self.bytes_max and self._drop_oldest():
+            while self.bytes > bytes_max and self._drop_oldest():
                 pass
         return value
 
@@ -86,19 +105,13 @@ class _Kept:
 class SearchCache:
     """Shared by all searchers of a partition. ``observe`` is told of lookups of masks and answers (not of counts: there are many)."""
 
-    def __init__(
-        self,
-        *,
-        counts_bytes_max: int = COUNTS_BYTES_MAX,
-        masks_bytes_max: int = MASKS_BYTES_MAX,
-        columns_bytes_max: int = COLUMNS_BYTES_MAX,
-        answers_bytes_max: int = ANSWERS_BYTES_MAX,
-        observe: Observer | None = None,
-    ) -> None:
-        self._counts = _Kept("search_counts", counts_bytes_max, None)
-        self._masks = _Kept("search_filters", masks_bytes_max, observe)
-        self._columns = _Kept("search_columns", columns_bytes_max, None)
-        self._answers = _Kept("search_answers", answers_bytes_max, observe)
+    def __init__(self, budget: SearchBudget | None = None, observe: Observer | None = None) -> None:
+        budget = budget or SearchBudget()
+        budget.enter(self)
+        self._counts = _Kept("search_counts", budget, COUNTS, None)
+        self._masks = _Kept("search_filters", budget, MASKS, observe)
+        self._columns = _Kept("search_columns", budget, COLUMNS, None)
+        self._answers = _Kept("search_answers", budget, ANSWERS, observe)
 
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
         """A small value, remembered."""

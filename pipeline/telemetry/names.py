@@ -322,7 +322,8 @@ CACHE_BYTES = Gauge(
     name="sediment_cache_bytes",
     unit="bytes",
     labels=("cache",),
-    meaning="memory held by each cache: arrays (memory.arrays_bytes), log (log.cache_bytes), blocks (a part of memory.stores_bytes)",
+    meaning="memory held by each cache: arrays (memory.arrays_bytes), log (log.cache_bytes), blocks (a part of memory.stores_bytes), "
+    "search_* (memory.search_bytes)",
 )
 STORE_BUFFER_BYTES = Gauge(
     name="sediment_store_buffer_bytes",

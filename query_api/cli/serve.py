@@ -134,10 +134,12 @@ def _services(settings: ServeSettings, node: Any, metrics: Any, tracer: Any) -> 
             )
         return Check("disk", "green")
 
+    topology = LocalTopology(node.workers, lookup, settings.memory.search_bytes)
+    node.measured.append(topology.cache_bytes)
     return Services(
         indices=node.indices,
         writer=node.writer,
-        topology=LocalTopology(node.workers, lookup),
+        topology=topology,
         settings=settings,
         pools=Pools.of(settings, os.cpu_count() or 1),
         cluster_uuid=str(uuid5(NAMESPACE_URL, settings.cluster_name)),

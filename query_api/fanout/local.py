@@ -1,17 +1,20 @@
 """Partitions in this process: searchers over the views that a worker publishes."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
-from pipeline.search.cache import SearchCache
+from pipeline.search.cache import SEARCH_BYTES_MAX, SearchBudget, SearchCache
 from pipeline.search.lookup import read_documents
 from pipeline.search.searcher import Searcher
 from query_api.fanout.ports import PartitionSearcher, PointInTime
 from schemas.ids import IndexName, PartitionId
 from schemas.query import Ids, SearchRequest, SourceFilter
 from schemas.results import Document, Freshness
+
+DEAD_SHARE: Final = 16  # of what is remembered of documents, so much less of dead letters
 
 
 class LocalWorker(Protocol):
@@ -55,8 +58,8 @@ class LocalWorker(Protocol):
 class Near:
     """What is kept for a partition, or for its dead letters, beside its worker: caches, and the newest searcher."""
 
-    def __init__(self, observe: Callable[[str, str], None] | None = None) -> None:
-        self.cache = SearchCache(observe=observe)
+    def __init__(self, budget: SearchBudget | None = None, observe: Callable[[str, str], None] | None = None) -> None:
+        self.cache = SearchCache(budget, observe)
         self.newest: tuple[Any, Searcher] | None = None
 
 
@@ -132,12 +135,18 @@ class LocalPartition:
 
 
 class LocalTopology:
-    """All partitions are here; see ``Topology``. A partition's caches live as long as its worker."""
+    """All partitions are here; see ``Topology``. A partition's caches live as long as its worker. Dead letters are rarely searched: what
+    is remembered of them shares a small budget of its own.
+    """
 
     def __init__(
-        self, workers: Callable[[str], Sequence[LocalWorker]], observe: Callable[[str, str], None] | None = None
+        self,
+        workers: Callable[[str], Sequence[LocalWorker]],
+        observe: Callable[[str, str], None] | None = None,
+        search_bytes: int = SEARCH_BYTES_MAX,
     ) -> None:
         self._workers = workers
+        self._budget, self._dead_budget = SearchBudget(search_bytes), SearchBudget(search_bytes // DEAD_SHARE)
         self._observe = observe  # (cache, hit or miss)
         self._known: WeakKeyDictionary[LocalWorker, tuple[Near, Near]] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -146,8 +155,17 @@ class LocalTopology:
         with self._lock:
             known = self._known.get(worker)
             if known is None:
-                known = self._known[worker] = (Near(self._observe), Near())
+                known = self._known[worker] = (Near(self._budget, self._observe), Near(self._dead_budget))
             return known
+
+    def cache_bytes(self) -> Counter[str]:
+        """What searches remember now, bytes by cache."""
+        with self._lock:
+            nears = [one for pair in self._known.values() for one in pair]
+        found: Counter[str] = Counter()
+        for one in nears:
+            found.update(one.cache.bytes)
+        return found
 
     def partitions(self, index: IndexName) -> Sequence[PartitionSearcher]:
         """All partitions of an index, by number."""

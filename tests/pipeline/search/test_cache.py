@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.search.cache import SearchCache
+from pipeline.search.cache import MASKS, PARTS, SearchBudget, SearchCache
 from pipeline.search.searcher import Searcher
 from schemas.aggregations import TermsAggregation
 from schemas.query import Bool, Match, MatchAll, Range, SearchRequest, Term
@@ -13,7 +13,7 @@ from tests.pipeline.search.test_searcher import MAPPING, corpus, rows_of
 
 def test_budget_and_order() -> None:
     """What was used last stays; what is larger than the budget is not kept."""
-    cache = SearchCache(masks_bytes_max=3_000)
+    cache = SearchCache(SearchBudget(3_000 * PARTS // MASKS))
     for key in ("a", "b", "a", "c", "d"):
         cache.get_mask(key, 1_000, lambda key=key: key.upper())
     assert cache.bytes["search_filters"] == 3_000
@@ -21,6 +21,25 @@ def test_budget_and_order() -> None:
     assert cache.get_mask("b", 1_000, lambda: "new") == "new"
     cache.get_mask("large", 4_000, lambda: "x")
     assert cache.get_mask("large", 4_000, lambda: "y") == "y"
+
+
+def test_partitions_share_a_budget() -> None:
+    """With three caches each keeps a third, and has it all again when the others are gone."""
+    budget = SearchBudget(12_000 * PARTS // MASKS)
+    caches = [SearchCache(budget)]
+
+    def fill() -> int:
+        for key in range(20):
+            for one in caches:
+                one.get_mask(key, 1_000, lambda: "x")
+        return sum(one.bytes["search_filters"] for one in caches)
+
+    assert fill() == 12_000
+    caches += [SearchCache(budget) for _ in range(2)]
+    assert fill() == 12_000
+    assert {one.bytes["search_filters"] for one in caches} == {4_000}
+    del caches[1:]
+    assert fill() == 12_000
 
 
 def test_lookups_are_told() -> None:
