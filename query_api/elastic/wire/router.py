@@ -116,9 +116,11 @@ class Router:
 
     def _is_foreign(self, method: str, segments: list[str]) -> bool:
         """Whether a path begins with a word that no index is called, and no route of ours: one of another server. Where an index is
-        to be created, its name is what is wrong.
+        to be created, or something is asked of one (``/_x/_search``), its name is what is wrong.
         """
         if not segments or not segments[0].startswith("_") or (method == "PUT" and len(segments) == 1):
+            return False
+        if any(one.startswith("_") for one in segments[1:]):
             return False
         return segments[0] != "_all" and "," not in segments[0] and segments[0] not in self._root.literals
 

@@ -11,7 +11,7 @@ from schemas.query import SearchRequest
 from tests.oracle.views import build_view
 from tests.pipeline.search.test_searcher import MAPPING, corpus, rows_of
 
-LARGE = "w1 " * 350_000  # a megabyte
+LARGE = "w1 " * 300_000  # almost as long as a text may be
 SECONDS_MAX = 10.0  # on a busy machine; they take a fraction of it
 
 
@@ -26,6 +26,7 @@ def searcher() -> Searcher:
         ({"match": {"body": LARGE}}, "too_many_clauses", "maxClauseCount is set to 1024"),
         ({"match_bool_prefix": {"body": LARGE}}, "too_many_clauses", "maxClauseCount"),
         ({"match_phrase_prefix": {"body": LARGE}}, "too_many_clauses", "maxClauseCount"),
+        ({"match": {"body": LARGE * 2}}, "illegal_argument", "the limit is 1000000"),
         ({"query_string": {"query": LARGE}}, "query_shard", "Failed to parse query"),
         ({"query_string": {"query": "body:" + "(" * 500_000}}, "query_shard", "Failed to parse query"),
         ({"simple_query_string": {"query": LARGE}}, "too_many_clauses", "maxClauseCount"),
