@@ -1,7 +1,8 @@
 """Latency of queries: the same queries on all sides, alternating; ours over HTTP too.
 
-Ours and tantivy are asked in one process, Lucene (where ``make lucene`` has been) by a program of its own between their
-turns. Each side holds the whole corpus as its own ingestion left it (``--merged``: in one segment).
+Ours and tantivy are asked in one process, Lucene (where ``make lucene`` has been) by a program of its own; each asks all queries of a
+class before the next side does, in an order that changes from pass to pass. Each side holds the whole corpus as its own ingestion
+left it (``--merged``: in one segment).
 Query objects are made before the clock starts, on all sides. ``rows`` is the ten best rows with scores, or the buckets;
 ``ids`` fetches their ids too, which the others keep in their stored documents and ours beside the rows, with the source left
 out. Total hits are not counted on any side.
@@ -101,18 +102,22 @@ def _timed(
     sizes: tuple[int, int],
     order: random.Random,
 ) -> dict[str, dict[str, float]]:
-    """Every query on all sides, pass by pass; the first pass is told apart."""
+    """Every query on all sides, pass by pass, each side's pass in one go (Lucene's program takes its turns so); the first pass is told
+    apart.
+    """
     count, passes = sizes
     first: dict[str, Times] = {side: [] for side in asked}
     later: dict[str, Times] = {side: [] for side in (*asked, *(["lucene"] if java else []))}
     for number_of_pass in range(passes + 1):
-        for number in range(count):
-            sides = list(asked)
-            order.shuffle(sides)
-            for side in sides:
-                (later if number_of_pass else first)[side] += asked[side](number)
-        if java and number_of_pass:
-            later["lucene"] += java()
+        sides = [*asked, *(["lucene"] if java and number_of_pass else [])]
+        order.shuffle(sides)
+        for side in sides:
+            times = (later if number_of_pass else first)[side]
+            if side in asked:
+                for number in range(count):
+                    times += asked[side](number)
+            elif java:
+                times += java()
     figures = {side: _summed(times) for side, times in later.items()}
     for side, times in first.items():
         figures[side]["first_us"] = _summed(times)["p50_us"]
