@@ -18,6 +18,8 @@ from pipeline.segments.manifest import StoredArray, StoredSegment
 from schemas.errors import SedimentError
 from schemas.limits import CHUNK_BYTES
 
+Bytes = NDArray[np.uint8]
+
 
 class StoredArrays(Mapping[str, Array]):
     """Arrays of one stored segment, equal to those it was made from; any thread may read.
@@ -56,7 +58,7 @@ class StoredArrays(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._arrays)
 
-    def read_range(self, name: str, start: int, end: int) -> NDArray[np.uint8]:
+    def read_range(self, name: str, start: int, end: int) -> Bytes:
         """``self[name][start:end]`` of a uint8 array, reading no more than the chunks that hold it."""
         array = self._arrays[name]
         assert array.dtype == "|u1"
@@ -86,21 +88,21 @@ class StoredArrays(Mapping[str, Array]):
         )
         return frozen(data.view(array.dtype).reshape(array.shape))
 
-    def _chunk(self, array: StoredArray, number: int) -> NDArray[np.uint8]:
-        segment = self._stored.meta.id
+    def _chunk(self, array: StoredArray, number: int) -> Bytes:
+        key = CacheKey(self._space, self._stored.meta.id, array.name, number)
+        found = self._cache.find(key)
+        return found if found is not None else self._read(key, partial(self._load_chunk, array, number))
 
-        def load() -> NDArray[np.uint8]:
-            start = number * CHUNK_BYTES
-            return read_chunks(
-                self._store,
-                lambda _: chunk_key(segment, array.name, number),
-                array.crcs[number : number + 1],
-                min(CHUNK_BYTES, array.nbytes - start),
-                what=f"array {array.name} from byte {start} of segment {segment}",
-                encoding=array.encoding,
-            )
-
-        return self._read(CacheKey(self._space, segment, array.name, number), load)
+    def _load_chunk(self, array: StoredArray, number: int) -> Bytes:
+        segment, start = self._stored.meta.id, number * CHUNK_BYTES
+        return read_chunks(
+            self._store,
+            lambda _: chunk_key(segment, array.name, number),
+            array.crcs[number : number + 1],
+            min(CHUNK_BYTES, array.nbytes - start),
+            what=f"array {array.name} from byte {start} of segment {segment}",
+            encoding=array.encoding,
+        )
 
     def _read(self, key: CacheKey, load: Callable[[], Array]) -> Array:
         try:

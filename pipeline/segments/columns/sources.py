@@ -42,37 +42,43 @@ class Sources:
     def read(self, documents: I64) -> list[bytes]:
         """The sources of these documents, in this order; each block is decompressed once."""
         context = zstandard.ZstdDecompressor()  # its memory is as much work to get as a block is to decompress
+        numbers = documents // self.block_docs
+        # a page is a few rows: plain numbers are quicker than arrays of them, and one look at each array for all rows
+        firsts = self.starts[numbers * self.block_docs].tolist()
+        ends = self.starts[np.minimum((numbers + 1) * self.block_docs, self.documents)].tolist()
+        rows = zip(
+            numbers.tolist(), self.starts[documents].tolist(), self.starts[documents + 1].tolist(), firsts, ends,
+            self.blocks[numbers].tolist(), self.blocks[numbers + 1].tolist(), strict=True,
+        )  # fmt: skip
         buffers: dict[int, bytes] = {}
         found = []
-        # a page is a few rows: plain numbers are quicker than arrays of them
-        bounds = zip(
-            documents.tolist(), self.starts[documents].tolist(), self.starts[documents + 1].tolist(), strict=True
-        )
-        for document, begin, end in bounds:
-            number = document // self.block_docs
-            if number not in buffers:
-                buffers[number] = self.block(number, context)
-            base = int(self.starts[number * self.block_docs])
-            found.append(buffers[number][begin - base : end - base])
+        for number, begin, end, base, last, low, high in rows:
+            content = buffers.get(number)
+            if content is None:
+                content = buffers[number] = _content(number, self.read_data(low, high), last - base, context)
+            found.append(content[begin - base : end - base])
         return found
 
     def frame(self, number: int) -> U8:
         """The compressed bytes of one block."""
         return self.read_data(int(self.blocks[number]), int(self.blocks[number + 1]))
 
-    def block(self, number: int, context: Any = None) -> bytes:
-        """The uncompressed bytes of one block; ``context``: a decompressor that is used again."""
+    def block(self, number: int) -> bytes:
+        """The uncompressed bytes of one block."""
         first = number * self.block_docs
         last = min(first + self.block_docs, self.documents)
         size = int(self.starts[last] - self.starts[first])
-        frame = self.frame(number)
-        try:
-            content: bytes = (context or zstandard.ZstdDecompressor()).decompress(frame.data, max_output_size=size)
-        except zstandard.ZstdError as error:
-            raise damaged(f"source block {number} cannot be decompressed: {error}") from error
-        if len(content) != size:
-            raise damaged(f"source block {number} holds {len(content)} bytes instead of {size}")
-        return content
+        return _content(number, self.frame(number), size, zstandard.ZstdDecompressor())
+
+
+def _content(number: int, frame: U8, size: int, context: Any) -> bytes:
+    try:
+        content: bytes = context.decompress(frame.data, max_output_size=size)
+    except zstandard.ZstdError as error:
+        raise damaged(f"source block {number} cannot be decompressed: {error}") from error
+    if len(content) != size:
+        raise damaged(f"source block {number} holds {len(content)} bytes instead of {size}")
+    return content
 
 
 @dataclass(frozen=True, slots=True)
